@@ -1,2 +1,5 @@
 //! Placeholder.
 pub mod data;
+pub mod files;
+pub mod teacher;
+pub mod training;

@@ -1,0 +1,132 @@
+//! A BERT's `config.json`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::TeacherError;
+
+/// The fields of a Hugging Face `config.json` that a BERT classifier needs. Others are kept as they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BertConfig {
+    /// Rows of the word embedding table.
+    pub vocab_size: usize,
+    /// Width of the hidden states.
+    pub hidden_size: usize,
+    /// Number of encoder layers.
+    pub num_hidden_layers: usize,
+    /// Attention heads a layer; divides `hidden_size`.
+    pub num_attention_heads: usize,
+    /// Width of the feed-forward layer.
+    pub intermediate_size: usize,
+    /// Longest sequence in pieces, `[CLS]` and `[SEP]` included.
+    pub max_position_embeddings: usize,
+    /// Rows of the segment embedding table.
+    #[serde(default = "two")]
+    pub type_vocab_size: usize,
+    /// Added to the variance in layer normalisation.
+    #[serde(default = "layer_norm_eps")]
+    pub layer_norm_eps: f64,
+    /// Feed-forward activation; only `gelu` is supported.
+    #[serde(default = "gelu")]
+    pub hidden_act: String,
+    /// Dropout of hidden states in training.
+    #[serde(default = "tenth")]
+    pub hidden_dropout_prob: f64,
+    /// Dropout of attention probabilities in training.
+    #[serde(default = "tenth")]
+    pub attention_probs_dropout_prob: f64,
+    /// Class names by index.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub id2label: BTreeMap<usize, String>,
+    /// Class indices by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub label2id: BTreeMap<String, usize>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub other: BTreeMap<String, serde_json::Value>,
+}
+
+fn two() -> usize {
+    2
+}
+
+fn tenth() -> f64 {
+    0.1
+}
+
+fn layer_norm_eps() -> f64 {
+    1e-12
+}
+
+fn gelu() -> String {
+    "gelu".into()
+}
+
+impl BertConfig {
+    /// Reads and checks a `config.json`.
+    ///
+    /// # Errors
+    /// The file can't be read, isn't JSON, describes another architecture than BERT, or its sizes don't fit together.
+    pub fn read(path: &Path) -> Result<Self, TeacherError> {
+        let text = std::fs::read_to_string(path).map_err(|e| TeacherError::io(path, e))?;
+        let config: Self =
+            serde_json::from_str(&text).map_err(|e| TeacherError::invalid(path, e.to_string()))?;
+        config
+            .check()
+            .map_err(|why| TeacherError::invalid(path, why))?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Some(kind) = self.other.get("model_type")
+            && kind != "bert"
+        {
+            return Err(format!(
+                "model_type is {kind}, but only \"bert\" is supported here; export the model to ONNX and give that instead"
+            ));
+        }
+        if self.hidden_act != "gelu" {
+            return Err(format!(
+                "hidden_act is {:?}, but only \"gelu\" is supported",
+                self.hidden_act
+            ));
+        }
+        let sizes = [
+            self.vocab_size,
+            self.hidden_size,
+            self.num_hidden_layers,
+            self.num_attention_heads,
+            self.intermediate_size,
+            self.max_position_embeddings,
+            self.type_vocab_size,
+        ];
+        if sizes.contains(&0) {
+            return Err("a size is 0".into());
+        }
+        if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
+            return Err(format!(
+                "hidden_size {} is no multiple of num_attention_heads {}",
+                self.hidden_size, self.num_attention_heads
+            ));
+        }
+        Ok(())
+    }
+
+    /// Class names in the order of the logits; empty for an encoder without a classifier.
+    pub fn labels(&self) -> Vec<String> {
+        self.id2label.values().cloned().collect()
+    }
+
+    /// The same encoder with a classifier for `labels`.
+    pub fn with_labels(mut self, labels: &[String]) -> Self {
+        self.id2label = labels.iter().cloned().enumerate().collect();
+        self.label2id = labels.iter().cloned().zip(0..).collect();
+        self.other.insert(
+            "architectures".into(),
+            serde_json::json!(["BertForSequenceClassification"]),
+        );
+        self
+    }
+}

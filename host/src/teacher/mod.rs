@@ -1,0 +1,100 @@
+//! Teachers: what labels the texts that a student learns from.
+//!
+//! [`open`] reads a Hugging Face folder of a fine-tuned BERT ([`BertTeacher`], run by burn) or any ONNX classifier with its
+//! `tokenizer.json` ([`OnnxTeacher`], run by tract). [`train`] makes the former, [`label`] writes a teacher's soft targets.
+
+pub mod bert;
+mod bert_teacher;
+mod config;
+mod dropout;
+pub mod encode;
+mod error;
+pub mod label;
+mod onnx;
+pub mod train;
+mod weights;
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use sha2::{Digest as _, Sha256};
+
+pub use bert_teacher::BertTeacher;
+pub use config::BertConfig;
+pub use dropout::DropoutMasks;
+pub use error::TeacherError;
+pub use onnx::OnnxTeacher;
+pub use weights::Precision;
+
+/// A text classifier whose judgement a student learns.
+pub trait Teacher {
+    /// Class names in the order of the logits.
+    fn labels(&self) -> &[String];
+
+    /// SHA-256 of weights, configuration and tokenizer in lower-case hexadecimal.
+    fn digest(&self) -> &str;
+
+    /// Logits of each text, one for each label.
+    ///
+    /// # Errors
+    /// A text can't be tokenized, or the network can't be run.
+    fn logits(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, TeacherError>;
+
+    /// Its tokenizer, of which a student's vocabulary is made.
+    fn tokenizer(&self) -> &tokenizers::Tokenizer;
+
+    /// Its word embeddings, with which a student's can start: their width, and rows in the order of token ids.
+    fn word_embeddings(&self) -> Option<(usize, Vec<f32>)>;
+}
+
+/// Longest sequence that a teacher reads, in pieces.
+pub const MAX_PIECES: usize = 128;
+
+/// Opens a teacher: a folder with `config.json`, `tokenizer.json` and `model.safetensors` or `model.onnx`, or an ONNX file
+/// beside those.
+///
+/// # Errors
+/// Nothing of that kind lies there, or it can't be read; the message names the file.
+pub fn open(path: &Path, device: &Device) -> Result<Box<dyn Teacher>, TeacherError> {
+    if path.is_dir() {
+        if path.join(WEIGHTS).is_file() {
+            return Ok(Box::new(BertTeacher::read(path, device)?));
+        }
+        if path.join("model.onnx").is_file() {
+            return Ok(Box::new(OnnxTeacher::read(&path.join("model.onnx"))?));
+        }
+        return Err(TeacherError::invalid(
+            path,
+            "a teacher's folder holds model.safetensors or model.onnx, this one neither",
+        ));
+    }
+    if path
+        .extension()
+        .is_some_and(|extension| extension == "onnx")
+    {
+        return Ok(Box::new(OnnxTeacher::read(path)?));
+    }
+    let why = match path.exists() {
+        true => "a teacher is a folder, or a file whose name ends in .onnx",
+        false => "there is no such teacher",
+    };
+    Err(TeacherError::invalid(path, why))
+}
+
+const CONFIG: &str = "config.json";
+const TOKENIZER: &str = "tokenizer.json";
+const WEIGHTS: &str = "model.safetensors";
+
+/// SHA-256 of the contents of some files, one after the other.
+fn digest(files: &[PathBuf]) -> Result<String, TeacherError> {
+    let mut hash = Sha256::new();
+    for path in files {
+        let mut file = std::fs::File::open(path).map_err(|e| TeacherError::io(path, e))?;
+        std::io::copy(&mut file, &mut hash).map_err(|e| TeacherError::io(path, e))?;
+    }
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
+}
