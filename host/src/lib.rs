@@ -1,2 +1,5 @@
 //! Placeholder.
+pub mod cli;
 pub mod data;
+pub mod device;
+pub mod eval;
