@@ -1,0 +1,164 @@
+//! Options that several subcommands share.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use burn::tensor::Device;
+use clap::ValueEnum;
+
+use crate::data::{self, Dataset, Format, ReadOptions};
+use crate::device;
+
+/// Options of every subcommand.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Common {
+    /// Print neither progress nor warnings
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+impl Common {
+    /// Prints a line to standard error unless `--quiet` was given.
+    pub fn note(&self, line: impl AsRef<str>) {
+        if !self.quiet {
+            // A closed standard error must not stop the work.
+            let _ = writeln!(std::io::stderr(), "{}", line.as_ref());
+        }
+    }
+
+    /// Prints a warning to standard error unless `--quiet` was given.
+    pub fn warn(&self, line: impl AsRef<str>) {
+        self.note(format!("warning: {}", line.as_ref()));
+    }
+}
+
+/// Where tensors are computed.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DeviceArgs {
+    /// Where to compute: cpu, or ndarray, wgpu, vulkan, cuda if built with the feature of that name
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub device: String,
+}
+
+impl DeviceArgs {
+    /// The device that was asked for.
+    ///
+    /// # Errors
+    /// An unknown name, or a device that is not in this build.
+    pub fn open(&self) -> anyhow::Result<Device> {
+        Ok(device::open(&self.device)?)
+    }
+}
+
+/// The start of all chance.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SeedArgs {
+    /// Start of the random numbers; the same seed gives the same result
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// How to read a data file.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Data file")]
+pub struct ReadArgs {
+    /// Column that holds the text [default: text, sentence, review, ... whichever exists]
+    #[arg(long, value_name = "NAME")]
+    pub text_column: Option<String>,
+    /// Column that holds the label [default: label, sentiment, class, ... whichever exists]
+    #[arg(long, value_name = "NAME")]
+    pub label_column: Option<String>,
+    /// Format of the file [default: by its extension]
+    #[arg(long, value_name = "FORMAT")]
+    pub input_format: Option<InputFormat>,
+    /// Take the label OLD of the file for NEW, for example 1=positive (repeatable)
+    #[arg(long, value_name = "OLD=NEW", value_parser = renaming)]
+    pub map_label: Vec<(String, String)>,
+}
+
+impl ReadArgs {
+    /// The same as options of [`data::read`]; `labels` in their order if they are known.
+    pub fn options(&self, labels: Option<Vec<String>>) -> ReadOptions {
+        ReadOptions {
+            text_column: self.text_column.clone(),
+            label_column: self.label_column.clone(),
+            labels,
+            rename_labels: self.map_label.clone(),
+            format: self.input_format.map(Format::from),
+        }
+    }
+
+    /// Reads a data file and passes its warnings on.
+    ///
+    /// # Errors
+    /// Those of [`data::read`].
+    pub fn read(
+        &self,
+        path: &Path,
+        labels: Option<Vec<String>>,
+        common: &Common,
+    ) -> anyhow::Result<Dataset> {
+        let data = data::read(path, &self.options(labels))?;
+        if !common.quiet {
+            for warning in data.report().warnings() {
+                common.warn(format!("{}: {warning}", path.display()));
+            }
+        }
+        Ok(data)
+    }
+}
+
+/// Formats by the names that the command line knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InputFormat {
+    /// Tab separated, header line, quotes are text
+    Tsv,
+    /// Comma separated, header line, quoting
+    Csv,
+    /// One JSON object a line
+    Jsonl,
+    /// One text a line
+    Txt,
+}
+
+impl From<InputFormat> for Format {
+    fn from(format: InputFormat) -> Self {
+        match format {
+            InputFormat::Tsv => Self::Tsv,
+            InputFormat::Csv => Self::Csv,
+            InputFormat::Jsonl => Self::JsonLines,
+            InputFormat::Txt => Self::PlainText,
+        }
+    }
+}
+
+fn renaming(argument: &str) -> Result<(String, String), String> {
+    match argument.split_once('=') {
+        Some((old, new)) if !old.is_empty() && !new.is_empty() => {
+            Ok((old.to_owned(), new.to_owned()))
+        }
+        _ => Err("expected OLD=NEW, for example 1=positive".to_owned()),
+    }
+}
+
+/// A file of the folder `models` that comes with Thimble: below the current folder, else where the program was built.
+pub fn shipped(name: &str) -> PathBuf {
+    let here = Path::new("models").join(name);
+    let built = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../models")
+        .join(name);
+    if !here.exists() && built.exists() {
+        built.canonicalize().unwrap_or(built)
+    } else {
+        here
+    }
+}
+
+/// Reads a whole file, with its name in the error.
+pub(super) fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
+    if path.is_dir() {
+        anyhow::bail!("{} is a folder; name a file in it", path.display());
+    }
+    std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
+}

@@ -1,0 +1,81 @@
+//! The command line: one module a subcommand, each with its `Args` and its `run`.
+//!
+//! Results go to standard output, with `--json` as one JSON object (`classify` and `tokenize`: one a line); progress,
+//! warnings and errors go to standard error. The exit code is 0 if the work was done, 1 if it failed, 2 if the command
+//! line makes no sense.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub mod common;
+pub mod data;
+mod output;
+
+use common::Common;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "thimble",
+    version,
+    about = "Distils a BERT text classifier into a tiny integer CNN that reads text of any length on a microcontroller",
+    arg_required_else_help = true,
+    propagate_version = true,
+    after_help = "Examples:
+  thimble data reviews.csv
+"
+)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a data file: rows, classes, duplicates, conflicting labels, overlap with another file
+    Data(data::Args),
+}
+
+/// Parses the command line of this process; prints help or a usage error and exits (0 or 2) where that is all there is
+/// to do.
+pub fn parse() -> Cli {
+    Cli::parse()
+}
+
+impl Cli {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// Whatever went wrong, with the file and the remedy in its chain of causes.
+    pub fn run(&self) -> anyhow::Result<()> {
+        match &self.command {
+            Command::Data(args) => data::run(args, &self.common),
+        }
+    }
+}
+
+/// A command line that parses and still makes no sense; exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(pub String);
+
+/// The exit code for an error: 2 for a [`UsageError`], else 1.
+pub fn exit_code(error: &anyhow::Error) -> ExitCode {
+    ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+}
+
+/// Whether the error is that nobody reads the output any more.
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause
+            .downcast_ref::<std::io::Error>()
+            .map(std::io::Error::kind);
+        let json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
+    })
+}
