@@ -162,3 +162,6 @@ pub(super) fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
     }
     std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
+
+/// The teacher that comes with Thimble, as a name for [`shipped`].
+pub const TEACHER: &str = "teacher-sst2-minilm";

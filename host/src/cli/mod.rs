@@ -11,6 +11,8 @@ use clap::{Parser, Subcommand};
 pub mod common;
 pub mod data;
 mod output;
+mod progress;
+pub mod teacher;
 
 use common::Common;
 
@@ -37,6 +39,8 @@ pub struct Cli {
 enum Command {
     /// Check a data file: rows, classes, duplicates, conflicting labels, overlap with another file
     Data(data::Args),
+    /// Fine-tune a BERT, write its soft targets, pack it
+    Teacher(teacher::Args),
 }
 
 /// Parses the command line of this process; prints help or a usage error and exits (0 or 2) where that is all there is
@@ -53,6 +57,7 @@ impl Cli {
     pub fn run(&self) -> anyhow::Result<()> {
         match &self.command {
             Command::Data(args) => data::run(args, &self.common),
+            Command::Teacher(args) => teacher::run(args, &self.common),
         }
     }
 }

@@ -40,7 +40,7 @@ impl BertTeacher {
                 "there is no id2label with two classes or more; an encoder becomes a classifier by `thimble teacher train`",
             ));
         }
-        let bert = load(folder, &config, labels.len(), device)?;
+        let bert = load(folder, &config, labels.len(), false, device)?;
         let max_pieces = MAX_PIECES.min(config.max_position_embeddings);
         Ok(Self {
             encoder: Encoder::read(&folder.join(TOKENIZER), max_pieces)?,
@@ -135,7 +135,8 @@ impl BertTeacher {
     }
 }
 
-/// Loads the network of a folder for `classes` classes; a missing classifier starts with random weights.
+/// Loads the network of a folder for `classes` classes; with `fresh`, and where the folder has none, the classifier keeps
+/// random weights.
 ///
 /// # Errors
 /// The weights can't be read or don't fit the config.
@@ -143,10 +144,15 @@ pub(crate) fn load(
     folder: &Path,
     config: &BertConfig,
     classes: usize,
+    fresh: bool,
     device: &Device,
 ) -> Result<Bert, TeacherError> {
     let path = folder.join(WEIGHTS);
-    weights::load(config.init(classes, device), weights::read(&path)?, &path)
+    let mut weights = weights::read(&path)?;
+    if fresh {
+        weights.retain(|name, _| !name.starts_with("classifier."));
+    }
+    weights::load(config.init(classes, device), weights, &path)
 }
 
 impl Teacher for BertTeacher {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bert::Bert;
 use super::weights::{self, Precision};
-use super::{BertConfig, DropoutMasks, TeacherError, encode};
+use super::{BertConfig, DropoutMasks, TeacherError, bert_teacher, encode};
 use crate::files;
 use crate::training::checkpoint::{self, Training};
 use crate::training::{average, clip, epoch_batches, warmup_linear};
@@ -116,6 +116,23 @@ impl Evaluation {
     pub fn better(&self) -> f64 {
         self.accuracy.max(self.average_accuracy)
     }
+}
+
+/// Loads the network to be fine-tuned for `classes` classes from a Hugging Face folder. With `fresh`, and where the folder
+/// has none, the classifier starts with random weights of `seed`.
+///
+/// # Errors
+/// The weights can't be read or don't fit the config.
+pub fn start(
+    folder: &Path,
+    config: &BertConfig,
+    classes: usize,
+    fresh: bool,
+    seed: u64,
+    device: &Device,
+) -> Result<Bert, TeacherError> {
+    device.seed(seed);
+    bert_teacher::load(folder, config, classes, fresh, device)
 }
 
 /// The state that a training starts from.

@@ -1,0 +1,60 @@
+//! `thimble teacher label`.
+
+use std::path::PathBuf;
+
+use crate::cli::common::{self, Common, DeviceArgs, ReadArgs};
+use crate::cli::progress;
+use crate::teacher;
+
+/// Arguments of `thimble teacher label`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  thimble teacher label --data reviews.csv --out reviews.soft.jsonl
+  thimble teacher label --teacher exported/model.onnx --data unlabelled.txt --out soft.jsonl
+
+The output is JSON Lines, {\"text\": ..., \"label\": ..., \"logits\": [...]}, with FILE.meta.json beside it; `thimble distill`
+takes it as --data. A killed run goes on where it was when the same command is given again.")]
+pub(super) struct Args {
+    /// Texts to label
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// File for the soft targets
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Hugging Face folder of a fine-tuned BERT, or an ONNX file with tokenizer.json and config.json beside it [default: the shipped teacher]
+    #[arg(long, value_name = "PATH")]
+    teacher: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// Writes the soft targets.
+///
+/// # Errors
+/// Data or teacher can't be used, or the file can't be written.
+pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
+    let path = args
+        .teacher
+        .clone()
+        .unwrap_or_else(|| common::shipped(common::TEACHER));
+    let mut teacher = teacher::open(&path, &args.device.open()?)?;
+    let data = args.read.read(&args.data, None, common)?;
+    let bar = progress::bar(common, "labelling", data.len());
+    teacher::label::label(teacher.as_mut(), &data, &args.out, |done| {
+        if bar.position() == 0 {
+            bar.set_position(done as u64);
+            bar.reset_eta();
+        }
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    common.note(format!(
+        "{} rows with logits for {} in {}",
+        data.len(),
+        teacher.labels().join(", "),
+        args.out.display()
+    ));
+    Ok(())
+}

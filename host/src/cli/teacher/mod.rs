@@ -1,0 +1,38 @@
+//! `thimble teacher`: fine-tune a BERT, write its soft targets, pack it for shipping.
+
+mod label;
+mod pack;
+mod train;
+
+use clap::Subcommand;
+
+use super::common::Common;
+
+/// Arguments of `thimble teacher`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Fine-tune a BERT encoder or classifier on labelled text
+    Train(train::Args),
+    /// Write a teacher's logits for every row of a data file
+    Label(label::Args),
+    /// Write a teacher with 8-bit weights, a quarter of the size
+    Pack(pack::Args),
+}
+
+/// Does what the subcommand says.
+///
+/// # Errors
+/// Those of the subcommand.
+pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
+    match &args.command {
+        Command::Train(args) => train::run(args, common),
+        Command::Label(args) => label::run(args, common),
+        Command::Pack(args) => pack::run(args, common),
+    }
+}
