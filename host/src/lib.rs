@@ -1,4 +1,17 @@
-//! Placeholder.
+//! Distils a BERT text classifier into an integer model file for microcontrollers, on a workstation.
+//!
+//! The modules, in the order that data takes:
+//!
+//! - [`data`] reads labelled and unlabelled text into a dataset and says what is wrong with it.
+//! - [`teacher`] fine-tunes a BERT, or opens any ONNX classifier, and writes its soft targets.
+//! - [`eval`] runs the chip's engine over a dataset and measures it.
+//!
+//! Beside the way: [`training`] is what both trainers share, [`device`] chooses where tensors are computed,
+//! [`files`] writes files whole or not at all, and [`cli`] is the command line over all of it.
+//!
+//! The tokenizer, the labels and the model file are those of `thimble-shared`, the engine is that of `thimble-device`: what is evaluated
+//! here is what runs on the chip.
+
 pub mod cli;
 pub mod data;
 pub mod device;

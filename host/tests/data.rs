@@ -409,6 +409,22 @@ fn the_number_of_classes_is_bounded() {
 }
 
 #[test]
+fn texts_alone_need_no_proper_labels() {
+    let folder = Folder::new();
+    let path = folder.file(
+        "a.jsonl",
+        "{\"text\":\"a\",\"label\":\"x\",\"logits\":[1]}\n{\"text\":\"b\",\"label\":\"x\"}\n",
+    );
+    let options = ReadOptions {
+        texts_only: true,
+        ..ReadOptions::default()
+    };
+    let data = read(&path, &options).unwrap();
+    assert_eq!(data.examples, [example("a", None), example("b", None)]);
+    assert!(data.labels.is_empty());
+}
+
+#[test]
 fn soft_targets_follow_the_labels() {
     let folder = Folder::new();
     let lines = "{\"text\":\"a\",\"label\":\"pos\",\"logits\":[1.5,-2]}\n{\"text\":\"b\",\"label\":null,\"logits\":[0,0.25]}\n{\"text\":\"c\",\"label\":\"neg\"}\n";

@@ -86,6 +86,7 @@ impl ReadArgs {
             labels,
             rename_labels: self.map_label.clone(),
             format: self.input_format.map(Format::from),
+            texts_only: false,
         }
     }
 

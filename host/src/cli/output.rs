@@ -2,7 +2,7 @@
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Standard output, locked and buffered; errors, a closed pipe among them, are returned and never panic.
 pub(super) fn stdout() -> BufWriter<StdoutLock<'static>> {
@@ -69,6 +69,27 @@ impl Table {
         }
         Ok(())
     }
+}
+
+/// Serializes pairs as a JSON object that keeps their order.
+pub(super) fn in_order<S: Serializer>(
+    pairs: &[(&str, f64)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
+}
+
+/// A text on one line of a terminal: control characters, which could steer the terminal, become spaces.
+pub(super) fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| {
+            if character.is_control() {
+                ' '
+            } else {
+                character
+            }
+        })
+        .collect()
 }
 
 /// A whole number with a comma between groups of three digits.

@@ -31,6 +31,7 @@ mod table;
 
 pub use dataset::{Dataset, Example};
 pub use digest::file_digest;
+pub(crate) use digest::hex;
 pub use error::{DataError, DataErrorKind};
 pub use format::{Compression, Format};
 pub use labels::{MAX_LABELS, MIN_LABELS};

@@ -23,6 +23,8 @@ pub struct ReadOptions {
     pub rename_labels: Vec<(String, String)>,
     /// The format; none takes it from extension and content.
     pub format: Option<Format>,
+    /// Takes the texts alone: labels and logits are neither looked for nor checked.
+    pub texts_only: bool,
 }
 
 impl ReadOptions {
@@ -71,7 +73,7 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
         .or_else(|| Format::from_path(path))
         .or_else(|| Format::from_content(&bytes))
         .ok_or_else(|| DataError::whole(path, DataErrorKind::UnknownFormat))?;
-    let rows = match format {
+    let mut rows = match format {
         Format::Tsv => table::read_tsv(path, &bytes, options)?,
         Format::Csv => table::read_csv(path, &bytes, options)?,
         Format::JsonLines => json_lines::read(path, &bytes, options)?,
@@ -84,6 +86,12 @@ pub fn read(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
                 expected: "rows below the header line",
             },
         ));
+    }
+    if options.texts_only {
+        for row in &mut rows.rows {
+            (row.label, row.logits) = (None, None);
+        }
+        return labels::assemble(path, rows, &ReadOptions::default(), None);
     }
     let described = match rows.rows.iter().any(|row| row.logits.is_some()) {
         true => SoftTargetMeta::beside(path)?,
