@@ -2,6 +2,12 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "build")]
+extern crate alloc;
+
 mod bytes;
+pub mod fixed;
+pub mod format;
+pub mod labels;
 pub mod tokenizer;
 pub mod vocab;

@@ -1,0 +1,153 @@
+//! Layers as an engine sees them: shapes and slices of the file.
+
+use crate::fixed::Multiplier;
+
+/// A layer of a checked model.
+#[derive(Debug, Clone, Copy)]
+pub enum Layer<'a> {
+    /// Ids to rows; always the first layer.
+    Embedding(Embedding<'a>),
+    /// Causal convolution over time.
+    Conv1d(Conv1d<'a>),
+    /// Sum with an earlier layer.
+    ResidualAdd(ResidualAdd),
+    /// Negative values become 0.
+    Relu,
+    /// Maximum and mean over time; ends the part of the network that is run for each token.
+    Pool {
+        /// Whether the maxima are features.
+        max: bool,
+        /// Whether the means are features; they follow the maxima.
+        mean: bool,
+    },
+    /// Matrix and bias.
+    Dense(Dense<'a>),
+}
+
+/// Ids to rows of int8.
+#[derive(Debug, Clone, Copy)]
+pub struct Embedding<'a> {
+    /// Number of rows, that of the vocabulary's pieces.
+    pub rows: usize,
+    /// Values in a row.
+    pub dim: usize,
+    /// The rows.
+    pub table: Table<'a>,
+}
+
+/// How rows are stored, one after the other.
+#[derive(Debug, Clone, Copy)]
+pub enum Table<'a> {
+    /// A byte is a value, `i8`.
+    Int8(&'a [u8]),
+    /// Half a byte is the index of a value, the low half first; a row takes whole bytes.
+    Int4 {
+        /// The values, `i8`.
+        lut: [i8; 16],
+        /// The rows.
+        codes: &'a [u8],
+    },
+}
+
+impl Embedding<'_> {
+    /// Writes the row of an id to the front of `out`, which holds at least `dim` values. An id that does not exist has the row
+    /// of id 0.
+    #[inline]
+    pub fn row(&self, id: u32, out: &mut [i8]) {
+        let id = if (id as usize) < self.rows { id as usize } else { 0 };
+        match self.table {
+            Table::Int8(rows) => {
+                let row = rows.get(id * self.dim..(id + 1) * self.dim).unwrap_or_default();
+                for (out, &byte) in out.iter_mut().zip(row) {
+                    *out = byte as i8;
+                }
+            }
+            Table::Int4 { lut, codes } => {
+                let bytes = self.dim.div_ceil(2);
+                let row = codes.get(id * bytes..(id + 1) * bytes).unwrap_or_default();
+                let values = row.iter().flat_map(|&byte| [byte & 15, byte >> 4]).take(self.dim);
+                for (out, code) in out.iter_mut().zip(values) {
+                    *out = lut[usize::from(code & 15)];
+                }
+            }
+        }
+    }
+}
+
+/// `y[t] = Σ_k w[k] · x[t - (kernel - 1 - k) · dilation]`, with zeros before the text.
+#[derive(Debug, Clone, Copy)]
+pub struct Conv1d<'a> {
+    /// Values of an input position.
+    pub in_channels: usize,
+    /// Values of an output position.
+    pub out_channels: usize,
+    /// Positions that are seen.
+    pub kernel: usize,
+    /// Distance between them.
+    pub dilation: usize,
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+    /// Whether negative outputs become 0.
+    pub relu: bool,
+    /// `[out_channels][kernel][in_channels / groups]`, `i8`.
+    pub weights: &'a [u8],
+    /// `[out_channels]`, `i32` in the scale of the sums, little endian.
+    pub biases: Biases<'a>,
+    /// `[out_channels]`: from the scale of the sums to that of the output.
+    pub multipliers: Multipliers<'a>,
+}
+
+/// `clamp(own · x + other · y)`, where y is the output of the layer `from` at the same position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResidualAdd {
+    /// Number of the other layer.
+    pub from: usize,
+    /// Factor of the layer before this one.
+    pub own: Multiplier,
+    /// Factor of the layer `from`.
+    pub other: Multiplier,
+    /// Whether negative sums become 0.
+    pub relu: bool,
+}
+
+/// `y = W · x + b` over int16 features.
+#[derive(Debug, Clone, Copy)]
+pub struct Dense<'a> {
+    /// Number of features.
+    pub inputs: usize,
+    /// Number of outputs.
+    pub outputs: usize,
+    /// Whether negative outputs become 0.
+    pub relu: bool,
+    /// `[outputs][inputs]`, `i8`.
+    pub weights: &'a [u8],
+    /// `[outputs]`, `i32` in the scale of the sums, little endian.
+    pub biases: Biases<'a>,
+    /// `[outputs]`: from the scale of the sums to int16, in the last layer to logits.
+    pub multipliers: Multipliers<'a>,
+}
+
+/// Biases in a model file.
+#[derive(Debug, Clone, Copy)]
+pub struct Biases<'a>(pub(super) &'a [u8]);
+
+impl Biases<'_> {
+    /// The bias of an output; 0 if there is no such output.
+    #[inline]
+    pub fn get(&self, output: usize) -> i32 {
+        crate::bytes::u32_at(self.0, output) as i32
+    }
+}
+
+/// Multipliers in a model file.
+#[derive(Debug, Clone, Copy)]
+pub struct Multipliers<'a>(pub(super) &'a [u8]);
+
+impl Multipliers<'_> {
+    /// The multiplier of an output; [`Multiplier::ZERO`] if there is no such output.
+    #[inline]
+    pub fn get(&self, output: usize) -> Multiplier {
+        let (records, _) = self.0.as_chunks();
+        records.get(output).and_then(|&record| Multiplier::from_bytes(record)).unwrap_or(Multiplier::ZERO)
+    }
+}

@@ -1,0 +1,217 @@
+//! Descriptors of layers, and where their data and their buffers lie.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::FormatError;
+use crate::fixed::Multiplier;
+
+/// The most layers of a model.
+pub const MAX_LAYERS: usize = 24;
+/// The most values of a position or feature vector.
+pub const MAX_WIDTH: usize = 4096;
+/// The most positions that a kernel spans.
+const MAX_SPAN: usize = 1024;
+/// The most bytes of an arena.
+const MAX_ARENA: usize = 1 << 24;
+/// Positions that an engine takes through the network together, so that each weight is used as often as it is loaded.
+pub const BLOCK: usize = 4;
+
+/// A layer's descriptor in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Record {
+    Embedding8 { rows: u32, dim: u16 },
+    Embedding4 { rows: u32, dim: u16, lut: [i8; 16] },
+    Conv1d { in_channels: u16, out_channels: u16, kernel: u16, dilation: u16, groups: u16, relu: bool },
+    ResidualAdd { from: u8, own: (i32, u8), other: (i32, u8), relu: bool },
+    Relu,
+    Pool { max: bool, mean: bool },
+    Dense { inputs: u16, outputs: u16, relu: bool },
+}
+
+/// A descriptor and where its data begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed {
+    pub(super) record: Record,
+    /// First byte in the section of weights.
+    pub(super) weights: usize,
+    /// First output in the sections of biases and multipliers.
+    pub(super) outputs: usize,
+}
+
+/// Where the output of a layer lies in the arena of a session: `history` positions that later kernels look back on and
+/// [`BLOCK`] positions of the present, `width` bytes each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Buffer {
+    /// First byte in the arena.
+    pub offset: usize,
+    /// Values of a position.
+    pub width: usize,
+    /// Positions of the past.
+    pub history: usize,
+}
+
+impl Buffer {
+    /// Bytes of the buffer.
+    pub const fn bytes(&self) -> usize {
+        (self.history + BLOCK) * self.width
+    }
+}
+
+/// All layers with their places, and the sizes of everything.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    layers: [Placed; MAX_LAYERS],
+    buffers: [Buffer; MAX_LAYERS],
+    pub(super) count: usize,
+    /// Number of the pooling layer.
+    pub(super) pool: usize,
+    /// Bytes of the rows.
+    pub(super) embeddings: usize,
+    /// Bytes of all weights.
+    pub(super) weights: usize,
+    /// Number of all outputs with bias and multiplier.
+    pub(super) outputs: usize,
+    /// Width of the last layer.
+    pub(super) classes: usize,
+    /// Rows of the embedding.
+    pub(super) rows: usize,
+    /// Widest vector of features.
+    pub(super) features: usize,
+    pub(super) macs_per_token: u64,
+    pub(super) macs_per_text: u64,
+    /// Bytes of all buffers.
+    pub(super) buffer_bytes: usize,
+}
+
+impl Plan {
+    /// Reads the descriptors and checks that each layer fits to those before.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
+        let (&count, mut rest) = bytes.split_first().ok_or(FormatError::Descriptor(0))?;
+        if usize::from(count) > MAX_LAYERS {
+            return Err(FormatError::Order(MAX_LAYERS as u8));
+        }
+        let empty = Placed { record: Record::Relu, weights: 0, outputs: 0 };
+        let mut plan = Self {
+            layers: [empty; MAX_LAYERS],
+            buffers: [Buffer::default(); MAX_LAYERS],
+            count: count.into(),
+            pool: 0,
+            embeddings: 0,
+            weights: 0,
+            outputs: 0,
+            classes: 0,
+            rows: 0,
+            features: 0,
+            macs_per_token: 0,
+            macs_per_text: 0,
+            buffer_bytes: 0,
+        };
+        for index in 0..count {
+            let (record, tail) =
+                postcard::take_from_bytes(rest).map_err(|_| FormatError::Descriptor(index))?;
+            rest = tail;
+            plan.add(index, record)?;
+        }
+        let ends_dense = plan.layers().last().is_some_and(|last| matches!(last.record, Record::Dense { .. }));
+        if !rest.is_empty() || !ends_dense {
+            return Err(FormatError::Descriptor(count));
+        }
+        plan.place()?;
+        Ok(plan)
+    }
+
+    pub(super) fn layers(&self) -> &[Placed] {
+        &self.layers[..self.count]
+    }
+
+    pub(super) fn buffers(&self) -> &[Buffer] {
+        &self.buffers[..self.pool]
+    }
+
+    fn add(&mut self, index: u8, record: Record) -> Result<(), FormatError> {
+        let i = usize::from(index);
+        self.layers[i] = Placed { record, weights: self.weights, outputs: self.outputs };
+        // The width of what comes in; 0 before the first layer.
+        let width = if i == 0 { 0 } else { self.buffers[i - 1].width };
+        let pooled = self.pool > 0;
+        let fits = match record {
+            Record::Embedding8 { .. } | Record::Embedding4 { .. } => i == 0,
+            Record::Conv1d { .. } | Record::ResidualAdd { .. } | Record::Relu | Record::Pool { .. } => i > 0 && !pooled,
+            Record::Dense { .. } => pooled,
+        };
+        if !fits {
+            return Err(FormatError::Order(index));
+        }
+        let shape = Err(FormatError::Shape(index));
+        let out = match record {
+            Record::Embedding8 { rows, dim } | Record::Embedding4 { rows, dim, .. } => {
+                self.rows = rows as usize;
+                let dim = usize::from(dim);
+                let row = if matches!(record, Record::Embedding8 { .. }) { dim } else { dim.div_ceil(2) };
+                self.embeddings = self.rows.checked_mul(row).ok_or(FormatError::Shape(index))?;
+                dim
+            }
+            Record::Conv1d { in_channels, out_channels, kernel, dilation, groups, relu: _ } => {
+                let [ins, outs, kernel, dilation, groups] =
+                    [in_channels, out_channels, kernel, dilation, groups].map(usize::from);
+                if groups == 0 || kernel == 0 || dilation == 0 || ins != width {
+                    return shape;
+                }
+                if ins % groups != 0 || outs % groups != 0 || (kernel - 1) * dilation >= MAX_SPAN {
+                    return shape;
+                }
+                self.buffers[i - 1].history = (kernel - 1) * dilation;
+                let weights = outs * kernel * (ins / groups);
+                self.macs_per_token += weights as u64;
+                self.weights += weights;
+                self.outputs += outs;
+                outs
+            }
+            Record::ResidualAdd { from, own, other, relu: _ } => {
+                if usize::from(from) >= i || self.buffers[usize::from(from)].width != width {
+                    return shape;
+                }
+                for (mantissa, shift) in [own, other] {
+                    Multiplier::new(mantissa, shift).ok_or(FormatError::Multiplier(index))?;
+                }
+                width
+            }
+            Record::Relu => width,
+            Record::Pool { max, mean } => {
+                self.pool = i;
+                width * (usize::from(max) + usize::from(mean))
+            }
+            Record::Dense { inputs, outputs, relu: _ } => {
+                let [ins, outs] = [inputs, outputs].map(usize::from);
+                if ins != width {
+                    return shape;
+                }
+                self.macs_per_text += (ins * outs) as u64;
+                self.weights += ins * outs;
+                self.outputs += outs;
+                outs
+            }
+        };
+        if !(1..=MAX_WIDTH).contains(&out) {
+            return shape;
+        }
+        self.buffers[i].width = out;
+        if self.pool > 0 {
+            self.features = self.features.max(out);
+        }
+        self.classes = out;
+        Ok(())
+    }
+
+    /// Lays the buffers of the layers before the pooling behind each other.
+    fn place(&mut self) -> Result<(), FormatError> {
+        for i in 0..self.pool {
+            self.buffers[i].offset = self.buffer_bytes;
+            self.buffer_bytes += self.buffers[i].bytes();
+            if self.buffer_bytes > MAX_ARENA {
+                return Err(FormatError::Shape(i as u8));
+            }
+        }
+        Ok(())
+    }
+}
