@@ -1,0 +1,38 @@
+//! Maximum and mean over time, gathered while the text runs by.
+
+/// Takes a block of positions into the maxima and sums of the text so far.
+///
+/// # Shapes
+/// `input`: `[n][width]`; `maxima` and `sums`: `[width]`, at first -128 and 0.
+///
+/// # Contract
+/// At most `MAX_TOKENS` positions a text, so that no sum leaves an `i32`.
+pub fn pool(input: &[i8], maxima: &mut [i8], sums: &mut [i32]) {
+    for position in input.chunks_exact(maxima.len()) {
+        for ((maximum, sum), &value) in maxima.iter_mut().zip(sums.iter_mut()).zip(position) {
+            *maximum = (*maximum).max(value);
+            *sum += i32::from(value);
+        }
+    }
+}
+
+/// The features of a text of `tokens` positions: maxima, then means, Q8 in the scale of what was pooled, halves rounded
+/// upwards. All are 0 for a text without tokens.
+///
+/// # Shapes
+/// `maxima` and `sums`: `[width]`; `features`: at least `[width · (max + mean)]`.
+pub fn features(max: bool, mean: bool, maxima: &[i8], sums: &[i32], tokens: u32, features: &mut [i16]) {
+    if tokens == 0 {
+        features.fill(0);
+        return;
+    }
+    let maxima = maxima.iter().take(if max { maxima.len() } else { 0 }).map(|&maximum| i16::from(maximum) << 8);
+    let means = sums.iter().take(if mean { sums.len() } else { 0 }).map(|&sum| {
+        let tokens = i64::from(tokens);
+        // A mean of int8 values, times 256, is an int16.
+        (i64::from(sum) * 512 + tokens).div_euclid(2 * tokens) as i16
+    });
+    for (feature, value) in features.iter_mut().zip(maxima.chain(means)) {
+        *feature = value;
+    }
+}
