@@ -4,7 +4,10 @@
 //!
 //! - [`data`] reads labelled and unlabelled text into a dataset and says what is wrong with it.
 //! - [`teacher`] fine-tunes a BERT, or opens any ONNX classifier, and writes its soft targets.
+//! - [`student`] teaches a small CNN what the teacher knows and turns it into integers.
 //! - [`eval`] runs the chip's engine over a dataset and measures it.
+//!
+//! [`distill`] goes all of this way in one call.
 //!
 //! Beside the way: [`training`] is what both trainers share, [`device`] chooses where tensors are computed,
 //! [`files`] writes files whole or not at all, and [`cli`] is the command line over all of it.
@@ -15,7 +18,9 @@
 pub mod cli;
 pub mod data;
 pub mod device;
+pub mod distill;
 pub mod eval;
 pub mod files;
+pub mod student;
 pub mod teacher;
 pub mod training;

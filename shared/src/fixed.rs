@@ -125,7 +125,7 @@ fn weight(most: i32, logit: i32, inverse_temperature: u32) -> u64 {
     exp2_negative((exponent & ((1 << 30) - 1)) as u32) >> (exponent >> 30)
 }
 
-/// `2^-fraction` in Q30 for a fraction in Q30 below 1, within 2 units: Taylor's series of exp(-fraction · ln 2) by Horner.
+/// `2^-fraction` in Q30 for a fraction in Q30 below 1, within 10 units: Taylor's series of exp(-fraction · ln 2) by Horner.
 fn exp2_negative(fraction: u32) -> u64 {
     /// (ln 2)^k / k! in Q30 with alternating signs, from the highest power down.
     const COEFFICIENTS: [i64; 10] = [

@@ -11,3 +11,7 @@ pub mod format;
 pub mod labels;
 pub mod tokenizer;
 pub mod vocab;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/numerics.md")]
+struct Numerics;

@@ -8,11 +8,20 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod classify;
 pub mod common;
 pub mod data;
+pub mod distill;
+pub mod eval;
+pub mod export;
+pub mod inspect;
+mod model;
 mod output;
 mod progress;
 pub mod teacher;
+mod texts;
+pub mod tokenize;
+pub mod verify;
 
 use common::Common;
 
@@ -25,8 +34,10 @@ use common::Common;
     arg_required_else_help = true,
     propagate_version = true,
     after_help = "Examples:
-  thimble data reviews.csv
-"
+  thimble classify \"a gorgeous, witty, seductive movie\"
+  thimble distill
+  thimble distill --data reviews.csv --unlabeled more.txt --max-flash 128K
+  thimble inspect models/sentiment-en.thimble"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -37,6 +48,20 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Say what a model thinks of texts
+    Classify(classify::Args),
+    /// Make a model: teacher, student, integers, proof, in one go
+    Distill(distill::Args),
+    /// Measure a model on labelled texts
+    Eval(eval::Args),
+    /// Show where a model's bytes go, what memory and work it takes
+    Inspect(inspect::Args),
+    /// Replay a model's golden vectors, bit for bit
+    Verify(verify::Args),
+    /// Show the tokens that a model sees
+    Tokenize(tokenize::Args),
+    /// Write a model's parts in the formats of others
+    Export(export::Args),
     /// Check a data file: rows, classes, duplicates, conflicting labels, overlap with another file
     Data(data::Args),
     /// Fine-tune a BERT, write its soft targets, pack it
@@ -56,6 +81,13 @@ impl Cli {
     /// Whatever went wrong, with the file and the remedy in its chain of causes.
     pub fn run(&self) -> anyhow::Result<()> {
         match &self.command {
+            Command::Classify(args) => classify::run(args, &self.common),
+            Command::Distill(args) => distill::run(args, &self.common),
+            Command::Eval(args) => eval::run(args, &self.common),
+            Command::Inspect(args) => inspect::run(args, &self.common),
+            Command::Verify(args) => verify::run(args, &self.common),
+            Command::Tokenize(args) => tokenize::run(args, &self.common),
+            Command::Export(args) => export::run(args, &self.common),
             Command::Data(args) => data::run(args, &self.common),
             Command::Teacher(args) => teacher::run(args, &self.common),
         }

@@ -18,6 +18,11 @@ pub fn file_digest(path: &Path) -> io::Result<String> {
     Ok(hex(&hasher.finalize()))
 }
 
+/// SHA-256 of bytes in lower-case hexadecimal.
+pub fn digest_of(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// SHA-256 of a dataset's content; every string is preceded by its length, so that no two contents collide by layout.
 pub(super) fn dataset(data: &Dataset) -> String {
     let mut hasher = Sha256::new();
@@ -53,6 +58,6 @@ pub(super) fn dataset(data: &Dataset) -> String {
 }
 
 /// Bytes in lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

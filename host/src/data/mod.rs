@@ -30,8 +30,7 @@ mod split;
 mod table;
 
 pub use dataset::{Dataset, Example};
-pub use digest::file_digest;
-pub(crate) use digest::hex;
+pub use digest::{digest_of, file_digest};
 pub use error::{DataError, DataErrorKind};
 pub use format::{Compression, Format};
 pub use labels::{MAX_LABELS, MIN_LABELS};

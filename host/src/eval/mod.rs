@@ -1,5 +1,14 @@
 //! How good a model is, judged by the answers of the very engine that runs on the chip.
+//!
+//! [`predict`] runs the engine over many texts, [`Metrics`] and [`Agreement`] judge its answers, [`verify`] replays a model's
+//! golden vectors.
 
+mod agreement;
+mod engine;
 mod metrics;
+mod verify;
 
+pub use agreement::{Agreement, argmax};
+pub use engine::{Prediction, all_threads, arena, predict, probability};
 pub use metrics::{ClassMetrics, ECE_BINS, Metrics, Outcome, expected_calibration_error};
+pub use verify::{Verified, VerifyError, ids, verify};

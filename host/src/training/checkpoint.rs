@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::files;
 
 const POINTER: &str = "progress.json";
+const STEP: &str = "step-";
+const BEST: &str = "best-";
 
 /// Why a checkpoint can't be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +81,7 @@ pub fn save<M: Module, P: Serialize>(
     training: &Training<M>,
     progress: &P,
 ) -> Result<(), CheckpointError> {
-    let target = folder.join(format!("step-{step}"));
+    let target = folder.join(format!("{STEP}{step}"));
     std::fs::create_dir_all(&target).map_err(CheckpointError::io(&target))?;
     let records = [
         ("weights", training.module.clone().into_record()),
@@ -102,15 +104,50 @@ pub fn save<M: Module, P: Serialize>(
         }
     })?;
     files::write_whole(&pointer, &text).map_err(CheckpointError::io(&pointer))?;
-    remove_others(folder, &target)
+    remove_others(folder, STEP, &target)
 }
 
-fn remove_others(folder: &Path, kept: &Path) -> Result<(), CheckpointError> {
+/// Writes a module's weights into `folder` as `best-STEP` and leaves those that are there; [`keep_best`] removes them once a
+/// checkpoint names the new ones.
+///
+/// # Errors
+/// The file can't be written.
+pub fn save_best<M: Module>(folder: &Path, step: usize, module: &M) -> Result<(), CheckpointError> {
+    let path = folder.join(format!("{BEST}{step}"));
+    std::fs::create_dir_all(&path).map_err(CheckpointError::io(&path))?;
+    let path = path.join("weights");
+    module
+        .clone()
+        .into_record()
+        .save(&path)
+        .map_err(CheckpointError::record(&path))
+}
+
+/// Reads what [`save_best`] wrote.
+///
+/// # Errors
+/// A file can't be read or isn't of such a module.
+pub fn load_best<M: Module>(folder: &Path, step: usize, module: M) -> Result<M, CheckpointError> {
+    let path = folder.join(format!("{BEST}{step}")).join("weights");
+    ModuleRecord::load(&path)
+        .and_then(|record| module.try_load_record(record))
+        .map_err(CheckpointError::record(&path))
+}
+
+/// Removes all best weights but those of `step`.
+///
+/// # Errors
+/// A folder can't be read or removed.
+pub fn keep_best(folder: &Path, step: usize) -> Result<(), CheckpointError> {
+    remove_others(folder, BEST, &folder.join(format!("{BEST}{step}")))
+}
+
+fn remove_others(folder: &Path, prefix: &str, kept: &Path) -> Result<(), CheckpointError> {
     for entry in std::fs::read_dir(folder).map_err(CheckpointError::io(folder))? {
         let path = entry.map_err(CheckpointError::io(folder))?.path();
         let is_checkpoint = path
             .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("step-"));
+            .is_some_and(|name| name.to_string_lossy().starts_with(prefix));
         if is_checkpoint && path != kept {
             std::fs::remove_dir_all(&path).map_err(CheckpointError::io(&path))?;
         }
@@ -137,7 +174,7 @@ pub fn load<M: Module, P: DeserializeOwned>(
             path: pointer,
             why: error.to_string(),
         })?;
-    let source = folder.join(format!("step-{step}"));
+    let source = folder.join(format!("{STEP}{step}"));
     let module = |name: &str, module: M| {
         let path = source.join(name);
         ModuleRecord::load(&path)

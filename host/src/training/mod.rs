@@ -1,12 +1,17 @@
-//! What the training of a teacher and of a student share: averaging, clipping, learning rates, order, checkpoints.
+//! What the training of a teacher and of a student share: gradients, dropout, averaging, clipping, learning rates, order,
+//! checkpoints.
 
 mod average;
 pub mod checkpoint;
 mod clip;
+mod dropout;
+mod gradients;
 mod order;
 mod schedule;
 
 pub use average::average;
 pub use clip::clip;
+pub use dropout::Dropout;
+pub use gradients::of_batch;
 pub use order::epoch_batches;
 pub use schedule::warmup_linear;

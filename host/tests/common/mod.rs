@@ -1,5 +1,8 @@
 //! Running the program `thimble` in tests.
 
+#[allow(dead_code, reason = "not every test needs a task")]
+pub(crate) mod task;
+
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};

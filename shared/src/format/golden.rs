@@ -1,10 +1,22 @@
 //! Golden vectors: texts with the answers that every engine must give.
 
+use crc::{CRC_32_ISO_HDLC, Crc};
+
 use super::error::FormatError;
 use crate::bytes::u32_at;
 
 /// Bytes of a vector before its text: length of the text, number of tokens, checksum of their ids.
 const HEAD: usize = 12;
+
+/// CRC-32 of token ids, each as four bytes, little endian.
+pub fn ids_checksum(ids: &[u32]) -> u32 {
+    const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+    let mut digest = CRC.digest();
+    for id in ids {
+        digest.update(&id.to_le_bytes());
+    }
+    digest.finalize()
+}
 
 /// A text and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +25,7 @@ pub struct GoldenVector<'a> {
     pub text: &'a [u8],
     /// Number of its tokens.
     pub tokens: u32,
-    /// CRC-32 of its ids, each as four bytes, little endian.
+    /// [`ids_checksum`] of its ids.
     pub ids_crc: u32,
     logits: &'a [u8],
 }

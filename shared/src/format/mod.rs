@@ -14,7 +14,7 @@ mod provenance;
 mod write;
 
 pub use error::FormatError;
-pub use golden::{GoldenVector, GoldenVectors};
+pub use golden::{GoldenVector, GoldenVectors, ids_checksum};
 pub use header::{HEADER_BYTES, MAGIC, SectionKind, VERSION};
 pub use layer::{Biases, Conv1d, Dense, Embedding, Layer, Multipliers, ResidualAdd, Table};
 pub use model::{MAX_TOKENS, Model, SESSION_BYTES};

@@ -19,7 +19,7 @@ pub const SESSION_BYTES: usize = 384;
 pub const MAX_TOKENS: u32 = (1 << 24) - 1;
 
 /// A model whose bytes have been checked; nothing in it can fail.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Model<'a> {
     sections: Sections<'a>,
     labels: Labels<'a>,
@@ -27,6 +27,16 @@ pub struct Model<'a> {
     vocab: Vocab<'a>,
     plan: Plan,
     inverse_temperature: u32,
+}
+
+impl core::fmt::Debug for Model<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Model")
+            .field("labels", &self.labels.len())
+            .field("pieces", &self.vocab.len())
+            .field("layers", &self.plan.layers())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Model<'a> {

@@ -161,10 +161,7 @@ impl Plan {
                     return shape;
                 }
                 self.buffers[i - 1].history = (kernel - 1) * dilation;
-                let weights = outs * kernel * (ins / groups);
-                self.macs_per_token += weights as u64;
-                self.weights += weights;
-                self.outputs += outs;
+                self.macs_per_token += self.linear(outs, kernel * (ins / groups)).ok_or(FormatError::Shape(index))?;
                 outs
             }
             Record::ResidualAdd { from, own, other, relu: _ } => {
@@ -186,9 +183,7 @@ impl Plan {
                 if ins != width {
                     return shape;
                 }
-                self.macs_per_text += (ins * outs) as u64;
-                self.weights += ins * outs;
-                self.outputs += outs;
+                self.macs_per_text += self.linear(outs, ins).ok_or(FormatError::Shape(index))?;
                 outs
             }
         };
@@ -201,6 +196,14 @@ impl Plan {
         }
         self.classes = out;
         Ok(())
+    }
+
+    /// Counts the data of a matrix; gives its size, or nothing if it is too large for any memory.
+    fn linear(&mut self, outputs: usize, width: usize) -> Option<u64> {
+        let weights = outputs.checked_mul(width)?;
+        self.weights = self.weights.checked_add(weights)?;
+        self.outputs += outputs;
+        Some(weights as u64)
     }
 
     /// Lays the buffers of the layers before the pooling behind each other.

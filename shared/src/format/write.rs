@@ -5,6 +5,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::error::FormatError;
+use super::golden::ids_checksum;
 use super::header::{ALIGNMENT, CHECKSUM_AT, ENTRY_BYTES, HEADER_BYTES, MAGIC, SectionKind, VERSION, checksum};
 use super::model::Model;
 use super::plan::{MAX_LAYERS, Record};
@@ -199,20 +200,15 @@ impl ModelSpec {
     }
 
     fn golden_bytes(&self) -> Result<Vec<u8>, WriteError> {
-        let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC);
         let mut bytes = Vec::new();
         for (index, vector) in self.golden.iter().enumerate() {
             let length = u32::try_from(vector.text.len()).map_err(|_| WriteError::Golden(index))?;
             if vector.logits.len() != self.labels.len() {
                 return Err(WriteError::Golden(index));
             }
-            let mut digest = crc.digest();
-            for id in &vector.ids {
-                digest.update(&id.to_le_bytes());
-            }
             bytes.extend(length.to_le_bytes());
             bytes.extend((vector.ids.len() as u32).to_le_bytes());
-            bytes.extend(digest.finalize().to_le_bytes());
+            bytes.extend(ids_checksum(&vector.ids).to_le_bytes());
             bytes.extend(&vector.text);
             bytes.extend(vector.logits.iter().flat_map(|logit| logit.to_le_bytes()));
         }
@@ -235,7 +231,7 @@ impl Data {
         let range = |number: &usize| u16::try_from(*number).map_err(|_| WriteError::Range(index));
         let record = match layer {
             LayerSpec::Embedding { rows, dim, table } => {
-                let values = rows.checked_mul(*dim).ok_or(WriteError::Range(index))?;
+                let values = rows.checked_mul(*dim).filter(|_| *dim > 0).ok_or(WriteError::Range(index))?;
                 let (rows, dim16) = (u32::try_from(*rows).map_err(|_| WriteError::Range(index))?, range(dim)?);
                 match table {
                     TableSpec::Int8(row) if row.len() == values => {

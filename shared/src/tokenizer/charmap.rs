@@ -4,6 +4,7 @@
 //! marks). So their joint effect is a table from code points to short sequences of [`Item`]s, made where Unicode's tables
 //! are at hand and read where they are not. Its layout is in `docs/tokenizer.md`.
 
+use super::Normalization;
 use crate::bytes::{Cursor, u16_at, u32_at};
 
 /// A letter or mark that is in no piece of the vocabulary: its word is unknown.
@@ -69,6 +70,7 @@ pub struct CharMap<'a> {
     marks: &'a [u8],
     isolated_end: u16,
     hangul: bool,
+    normalization: Normalization,
 }
 
 impl<'a> CharMap<'a> {
@@ -93,12 +95,12 @@ impl<'a> CharMap<'a> {
             marks: array(field(6), 4)?,
             isolated_end: u16_at(header, 1),
             hangul: u16_at(header, 7) == 1,
+            normalization: Normalization::of_flags(u16_at(header, 8)),
         };
-        // Arrays of u16 may leave the end of the section two bytes short of a multiple of four.
-        if cursor.0.len() >= 4 || cursor.0.iter().any(|&byte| byte != 0) {
+        if !cursor.0.is_empty() {
             return Err(CharMapError::Length);
         }
-        if u16_at(header, 7) > 1 || header[16..].iter().any(|&byte| byte != 0) {
+        if u16_at(header, 7) > 1 || u16_at(header, 8) > 15 || u16_at(header, 9) != 0 {
             return Err(CharMapError::Header);
         }
         map.check()?;
@@ -148,6 +150,11 @@ impl<'a> CharMap<'a> {
             true => Ok(()),
             false => Err(CharMapError::Code),
         }
+    }
+
+    /// The normalisation that the map does; texts need none before it.
+    pub fn normalization(&self) -> Normalization {
+        self.normalization
     }
 
     /// Number of symbols.

@@ -5,6 +5,7 @@
 //! mean what `String::from_utf8_lossy` makes of them.
 
 mod charmap;
+mod normalization;
 #[cfg(feature = "build")]
 pub(crate) mod normalize;
 mod utf8;
@@ -13,8 +14,7 @@ pub(crate) use charmap::FIRST_SYMBOL;
 #[cfg(feature = "build")]
 pub(crate) use charmap::{BREAK, DROPPED, HANGUL, STARTER, SYLLABLES, UNKNOWN, UNKNOWN_ALONE};
 pub use charmap::{CharMap, CharMapError};
-#[cfg(feature = "build")]
-pub use normalize::Normalization;
+pub use normalization::Normalization;
 
 use crate::vocab::Vocab;
 use utf8::Utf8Decoder;

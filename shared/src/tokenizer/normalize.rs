@@ -12,32 +12,8 @@ use unicode_categories::UnicodeCategories as _;
 use unicode_normalization_alignments::UnicodeNormalization as _;
 use unicode_normalization_alignments::char::canonical_combining_class;
 
-use super::{BREAK, DROPPED, FIRST_SYMBOL, HANGUL, STARTER, SYLLABLES, UNKNOWN, UNKNOWN_ALONE};
+use super::{BREAK, DROPPED, FIRST_SYMBOL, HANGUL, Normalization, STARTER, SYLLABLES, UNKNOWN, UNKNOWN_ALONE};
 use crate::vocab::BuildError;
-
-/// What BERT's normaliser does; the default is that of the uncased models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Normalization {
-    /// Drop control characters and make white space of every kind a space.
-    pub clean_text: bool,
-    /// Make a word of each Chinese character.
-    pub handle_chinese_chars: bool,
-    /// Decompose, and drop nonspacing marks.
-    pub strip_accents: bool,
-    /// Lower-case.
-    pub lowercase: bool,
-}
-
-impl Default for Normalization {
-    fn default() -> Self {
-        Self {
-            clean_text: true,
-            handle_chinese_chars: true,
-            strip_accents: true,
-            lowercase: true,
-        }
-    }
-}
 
 /// What a code point becomes, a little at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -256,7 +232,8 @@ pub(crate) fn charmap(
             ranges.push(point | u32::from(class & 0xFF) << 24);
         }
     }
-    write(symbols, &ascii, &basic, &sequences, &ranges, &marks, hangul)
+    let flags = [usize::from(hangul), usize::from(normalization.flags())];
+    write(symbols, &ascii, &basic, &sequences, &ranges, &marks, flags)
 }
 
 fn write(
@@ -266,7 +243,7 @@ fn write(
     sequences: &[(u32, Vec<u16>)],
     ranges: &[u32],
     marks: &[u32],
-    hangul: bool,
+    flags: [usize; 2],
 ) -> Result<Vec<u8>, BuildError> {
     let pool: Vec<u16> = sequences
         .iter()
@@ -285,8 +262,8 @@ fn write(
         pool.len(),
         ranges.len(),
         marks.len(),
-        usize::from(hangul),
-        0,
+        flags[0],
+        flags[1],
         0,
     ];
     for count in counts {

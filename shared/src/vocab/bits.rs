@@ -32,7 +32,7 @@ impl<'a> BitVector<'a> {
             }
             ones += bits.word(i).count_ones() as usize;
         }
-        let spare = length % 32 != 0 && bits.word(words - 1) >> (length % 32) != 0;
+        let spare = !length.is_multiple_of(32) && bits.word(words - 1) >> (length % 32) != 0;
         match bits.before_block(blocks) == ones && !spare {
             true => Ok(bits),
             false => Err(VocabError::Rank),

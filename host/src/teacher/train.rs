@@ -4,13 +4,12 @@
 //! warm-up and decay, batches of similar length, clipping by the global norm of the gradient, and an exponential moving
 //! average of the weights beside the last ones: whichever classifies the dev set better is kept.
 
-mod gradients;
-
 use std::path::Path;
 
 use burn::module::{Module, ParamGroup};
 use burn::optim::AdamWConfig;
-use burn::tensor::Device;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::bert::Bert;
@@ -18,7 +17,7 @@ use super::weights::{self, Precision};
 use super::{BertConfig, DropoutMasks, TeacherError, bert_teacher, encode};
 use crate::files;
 use crate::training::checkpoint::{self, Training};
-use crate::training::{average, clip, epoch_batches, warmup_linear};
+use crate::training::{average, clip, epoch_batches, of_batch, warmup_linear};
 
 /// How to fine-tune.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -204,7 +203,9 @@ pub fn train(
             .wrapping_add(progress.step as u64)
             .wrapping_mul(2);
         let masks = |half| DropoutMasks::new(seed.wrapping_add(half), dropout.0, dropout.1);
-        let (mut gradients, loss) = gradients::of_batch(&training.module, &rows, masks, device);
+        let (mut gradients, loss) = of_batch(&training.module, &rows, device, |bert, rows, half| {
+                cross_entropy(bert, rows, masks(half), device)
+            });
         clip(&training.module, &mut gradients, config.clip);
         let rate = config.learning_rate * warmup_linear(progress.step, steps, config.warmup);
         training.module = training
@@ -226,6 +227,22 @@ pub fn train(
     let path = folder.join(BEST);
     let best = weights::load(training.average, weights::read(&path)?, &path)?;
     Ok((best, progress))
+}
+
+/// Mean cross-entropy of some rows.
+fn cross_entropy(
+    bert: &Bert,
+    rows: &[&Labelled],
+    dropout: DropoutMasks,
+    device: &Device,
+) -> Tensor<1> {
+    let ids: Vec<&[u32]> = rows.iter().map(|row| row.ids.as_slice()).collect();
+    let labels: Vec<i32> = rows.iter().map(|row| row.label as i32).collect();
+    let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [rows.len()]), device);
+    let logits = bert.forward(encode::batch(&ids, device), Some(dropout));
+    CrossEntropyLossConfig::new()
+        .init(device)
+        .forward(logits, labels)
 }
 
 const BEST: &str = "best.safetensors";

@@ -1,0 +1,160 @@
+//! The main job: texts and a teacher in, a verified model file out.
+//!
+//! [`distill`] goes the way of the data: soft targets ([`targets`]) → vocabulary and sizes ([`budget`]) → training → integers
+//! and model file ([`package`]) → the engine's own answers on the dev set ([`Report`]).
+
+pub mod budget;
+mod error;
+pub mod package;
+mod report;
+mod targets;
+
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use serde::Serialize;
+
+use crate::data::Dataset;
+use crate::student::train::{Lessons, Progress, TrainConfig};
+use crate::student::{Row, StudentConfig, Vocabulary, embeddings, train};
+use crate::teacher::Teacher;
+
+pub use budget::{Budget, default_epochs};
+pub use error::DistillError;
+pub use report::{Comparison, Report};
+
+/// What is to be learnt. All three sets have the labels of the task, in the same order.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Texts to learn from, with labels or without.
+    pub train: Dataset,
+    /// Labelled texts to choose by and to judge by.
+    pub dev: Dataset,
+    /// More texts to learn from, without labels.
+    pub transfer: Dataset,
+}
+
+/// How the student is made.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// Its sizes.
+    pub student: StudentConfig,
+    /// Its training.
+    pub train: TrainConfig,
+    /// What its file and memory may take.
+    pub budget: Budget,
+    /// Whether sizes may be changed to meet the budget.
+    pub adapt: bool,
+    /// Folder of the run: checkpoints and the model file.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// Folder of soft targets, which other runs use too.
+    #[serde(skip)]
+    pub targets: PathBuf,
+}
+
+/// What happens on the way.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// Soft targets of one of the sets: rows done and rows in all, of all sets together.
+    Label {
+        /// Rows done.
+        done: usize,
+        /// Rows in all.
+        all: usize,
+    },
+    /// The student's sizes are settled.
+    Sizes {
+        /// Its configuration.
+        config: &'a StudentConfig,
+        /// Bytes of its file, about.
+        file_bytes: usize,
+        /// Bytes of memory of a session.
+        ram_bytes: usize,
+    },
+    /// A step of the training has been done.
+    Train(&'a Progress),
+    /// The model file is written and is now judged.
+    Judge,
+}
+
+/// Makes a student of `task` and writes it to the plan's folder as `model.thimble`. Without a teacher it learns from labels alone.
+///
+/// A run that was cut off goes on when it is called again with the same arguments.
+///
+/// # Errors
+/// Something can't be read, written or learnt; the message says what to do.
+pub fn distill(
+    plan: &Plan,
+    task: &Task,
+    mut teacher: Option<&mut (dyn Teacher + '_)>,
+    device: &Device,
+    report: &mut dyn FnMut(Event<'_>),
+) -> Result<Report, DistillError> {
+    let labels = &task.dev.labels;
+    let sets = [&task.train, &task.transfer, &task.dev];
+    let mut soft = [Vec::new(), Vec::new(), Vec::new()];
+    if let Some(teacher) = teacher.as_deref_mut() {
+        let all = sets.iter().map(|set| set.len()).sum();
+        let mut before = 0;
+        for (soft, set) in soft.iter_mut().zip(sets) {
+            *soft = targets::of(teacher, set, labels, &plan.targets, |done| {
+                report(Event::Label { done: before + done, all });
+            })?;
+            before += set.len();
+        }
+    }
+    let texts: Vec<&str> = [&task.train, &task.transfer].into_iter().flat_map(|set| set.texts()).collect();
+    let tokenizer = teacher.as_deref().map(|teacher| teacher.tokenizer());
+    let sized = budget::fit(plan, labels, |pieces| Vocabulary::choose(tokenizer, &texts, pieces))?;
+    let (config, vocabulary) = (&sized.config, &sized.vocabulary);
+    report(Event::Sizes { config, file_bytes: sized.file_bytes, ram_bytes: sized.ram_bytes });
+
+    let [train, transfer, dev] = [0, 1, 2].map(|i| rows(sets[i], &soft[i], vocabulary));
+    let lessons = train.into_iter().chain(transfer).filter(|row| {
+        !row.ids.is_empty() && (row.label.is_some() || row.logits.is_some())
+    });
+    let lessons: Vec<Row> = lessons.collect();
+    let first = first_rows(teacher.as_deref(), vocabulary, config, plan.train.seed);
+    let trained = train::train(
+        config,
+        first,
+        labels.len(),
+        &plan.train,
+        Lessons { train: &lessons, dev: &dev },
+        &plan.folder.join("training"),
+        device,
+        |progress| report(Event::Train(progress)),
+    )?;
+    report(Event::Judge);
+    let teacher_digest = teacher.as_deref().map(|teacher| teacher.digest());
+    let bytes = package::model_file(plan, config, vocabulary, &trained, task, teacher_digest)?;
+    let path = plan.folder.join("model.thimble");
+    crate::files::write_whole(&path, &bytes).map_err(|source| DistillError::Io { path: path.clone(), source })?;
+    report::judge(&path, &bytes, &trained, task, &dev, lessons.len())
+}
+
+/// Texts as rows to learn from.
+fn rows(data: &Dataset, soft: &[Vec<f32>], vocabulary: &Vocabulary) -> Vec<Row> {
+    let ids = vocabulary.ids(&data.texts());
+    ids.into_iter()
+        .zip(&data.examples)
+        .enumerate()
+        .map(|(index, (ids, example))| Row {
+            ids,
+            label: example.label,
+            logits: soft.get(index).cloned().or_else(|| example.logits.clone()),
+        })
+        .collect()
+}
+
+/// The rows that the embedding starts with: the teacher's, projected, where the pieces are the teacher's; else random ones.
+fn first_rows(teacher: Option<&dyn Teacher>, vocabulary: &Vocabulary, config: &StudentConfig, seed: u64) -> Vec<f32> {
+    let known = teacher.and_then(|teacher| teacher.word_embeddings()).zip(vocabulary.teacher_ids.as_ref());
+    let Some(((width, rows), ids)) = known else {
+        return embeddings::random(vocabulary.len(), config.embedding, seed);
+    };
+    let chosen: Vec<f32> =
+        ids.iter().flat_map(|&id| rows[id as usize * width..(id as usize + 1) * width].iter().copied()).collect();
+    embeddings::principal_components(&chosen, width, config.embedding, seed)
+}

@@ -1,0 +1,30 @@
+//! Soft targets of a dataset, from a file where they have been written before.
+
+use std::path::Path;
+
+use super::DistillError;
+use crate::data::{self, Dataset, ReadOptions};
+use crate::teacher::{Teacher, label};
+
+/// The teacher's logits for each row, in the order of `labels`, which are the teacher's in some order.
+///
+/// They are kept in `folder` in a file named after teacher and data; if it is there, the teacher has nothing to do.
+pub(super) fn of(
+    teacher: &mut dyn Teacher,
+    data: &Dataset,
+    labels: &[String],
+    folder: &Path,
+    report: impl FnMut(usize),
+) -> Result<Vec<Vec<f32>>, DistillError> {
+    if data.is_empty() {
+        return Ok(Vec::new());
+    }
+    std::fs::create_dir_all(folder).map_err(|source| DistillError::Io { path: folder.to_owned(), source })?;
+    let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    let name = format!("{}-{}.jsonl", short(teacher.digest()), short(&data.digest()));
+    let path = folder.join(name);
+    label::label(teacher, data, &path, report)?;
+    let options = ReadOptions { labels: Some(labels.to_vec()), ..ReadOptions::default() };
+    let written = data::read(&path, &options)?;
+    Ok(written.examples.into_iter().map(|example| example.logits.unwrap_or_default()).collect())
+}

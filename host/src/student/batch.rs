@@ -1,0 +1,47 @@
+//! Sequences of ids as tensors.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+/// A text to learn from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Ids of its pieces; at least one.
+    pub ids: Vec<u32>,
+    /// Its class, where that is known.
+    pub label: Option<usize>,
+    /// The teacher's logits, where there are any.
+    pub logits: Option<Vec<f32>>,
+}
+
+/// Sequences padded behind to the longest of them.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// `[batch, time]`.
+    pub ids: Tensor<2, Int>,
+    /// 1 for a token and 0 for padding, `[batch, time, 1]`.
+    pub mask: Tensor<3>,
+    /// One over the number of tokens, `[batch, 1]`; 0 for a sequence without any.
+    pub shares: Tensor<2>,
+}
+
+impl Batch {
+    /// Pads the sequences.
+    pub fn new(sequences: &[impl AsRef<[u32]>], device: &Device) -> Self {
+        let time = sequences.iter().map(|ids| ids.as_ref().len()).max().unwrap_or(0).max(1);
+        let size = sequences.len();
+        let (mut ids, mut mask, mut shares) = (vec![0_i32; size * time], vec![0_f32; size * time], vec![]);
+        for (row, sequence) in sequences.iter().enumerate() {
+            let sequence = sequence.as_ref();
+            for (place, &id) in ids[row * time..].iter_mut().zip(sequence) {
+                *place = id as i32;
+            }
+            mask[row * time..row * time + sequence.len()].fill(1.0);
+            shares.push(if sequence.is_empty() { 0.0 } else { 1.0 / sequence.len() as f32 });
+        }
+        Self {
+            ids: Tensor::from_data(TensorData::new(ids, [size, time]), device),
+            mask: Tensor::from_data(TensorData::new(mask, [size, time, 1]), device),
+            shares: Tensor::from_data(TensorData::new(shares, [size, 1]), device),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! How a student looks.
+
+use serde::{Deserialize, Serialize};
+
+use super::StudentError;
+
+/// Sizes of a student's layers: embedding → causal convolutions over time → maximum and mean over time → dense layers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StudentConfig {
+    /// The most pieces of the vocabulary.
+    pub pieces: usize,
+    /// Values of an embedding.
+    pub embedding: usize,
+    /// Bits of an embedding's value: 4 or 8.
+    pub embedding_bits: u8,
+    /// Whether maxima over time are features.
+    pub max_pool: bool,
+    /// Whether means over time are features.
+    pub mean_pool: bool,
+    /// Widths of dense layers, each followed by a ReLU, between the features and the logits.
+    pub hidden: Vec<usize>,
+    /// The convolutions, each followed by a ReLU.
+    pub convs: Vec<ConvConfig>,
+}
+
+/// A causal convolution with ReLU.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConvConfig {
+    /// Values of an output position.
+    pub channels: usize,
+    /// Positions that are seen.
+    #[serde(default = "three")]
+    pub kernel: usize,
+    /// Distance between them.
+    #[serde(default = "one")]
+    pub dilation: usize,
+    /// Groups of channels that do not see each other.
+    #[serde(default = "one")]
+    pub groups: usize,
+    /// Whether the layer's input is added to its output.
+    #[serde(default)]
+    pub residual: bool,
+}
+
+const fn one() -> usize {
+    1
+}
+
+const fn three() -> usize {
+    3
+}
+
+impl Default for StudentConfig {
+    /// The student of 224 KiB.
+    fn default() -> Self {
+        let conv = |residual| ConvConfig { channels: 64, kernel: 3, dilation: 1, groups: 1, residual };
+        Self {
+            pieces: 6_000,
+            embedding: 48,
+            embedding_bits: 4,
+            max_pool: true,
+            mean_pool: true,
+            hidden: vec![],
+            convs: vec![conv(false), conv(true), conv(true)],
+        }
+    }
+}
+
+impl StudentConfig {
+    /// Reads TOML; fields that are left out have their default.
+    ///
+    /// # Errors
+    /// No such TOML, or numbers that make no network.
+    pub fn from_toml(text: &str) -> Result<Self, StudentError> {
+        let config: Self = toml::from_str(text).map_err(|e| StudentError::Config(e.to_string()))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Checks the numbers.
+    ///
+    /// # Errors
+    /// Numbers that make no network; the message names the field.
+    pub fn validate(&self) -> Result<(), StudentError> {
+        let fail = |text: String| Err(StudentError::Config(text));
+        let width = |name: &str, value: usize| match value {
+            1..=1024 => Ok(()),
+            _ => Err(StudentError::Config(format!("{name} = {value}: 1 to 1024 is expected"))),
+        };
+        if !(1..=60_000).contains(&self.pieces) {
+            return fail(format!("pieces = {}: 1 to 60000 is expected", self.pieces));
+        }
+        if ![4, 8].contains(&self.embedding_bits) {
+            return fail(format!("embedding_bits = {}: 4 or 8 is expected", self.embedding_bits));
+        }
+        if !self.max_pool && !self.mean_pool {
+            return fail("max_pool and mean_pool are both false: one must be true".to_owned());
+        }
+        width("embedding", self.embedding)?;
+        for &hidden in &self.hidden {
+            width("hidden", hidden)?;
+        }
+        let mut channels = self.embedding;
+        for (index, conv) in self.convs.iter().enumerate() {
+            let name = |field: &str| format!("convs[{index}].{field}");
+            width(&name("channels"), conv.channels)?;
+            if !(1..=64).contains(&conv.kernel) || !(1..=256).contains(&conv.dilation) {
+                return fail(format!(
+                    "{} = {}, dilation = {}: 1 to 64 and 1 to 256 are expected",
+                    name("kernel"),
+                    conv.kernel,
+                    conv.dilation
+                ));
+            }
+            if conv.groups == 0 || channels % conv.groups != 0 || conv.channels % conv.groups != 0 {
+                return fail(format!(
+                    "{} = {} divides its input's {channels} and its own {} channels not evenly",
+                    name("groups"),
+                    conv.groups,
+                    conv.channels
+                ));
+            }
+            if conv.residual && conv.channels != channels {
+                return fail(format!(
+                    "{} = true wants as many channels as come in, {channels}, not {}",
+                    name("residual"),
+                    conv.channels
+                ));
+            }
+            channels = conv.channels;
+        }
+        let layers = 3 + self.hidden.len() + self.convs.iter().map(|conv| 1 + usize::from(conv.residual)).sum::<usize>();
+        if layers > thimble_shared::format::MAX_LAYERS {
+            return fail(format!("{layers} layers, but a model file holds {}", thimble_shared::format::MAX_LAYERS));
+        }
+        Ok(())
+    }
+
+    /// Values of a position where it is pooled.
+    pub fn pooled(&self) -> usize {
+        self.convs.last().map_or(self.embedding, |conv| conv.channels)
+    }
+
+    /// Values of the feature vector.
+    pub fn features(&self) -> usize {
+        self.pooled() * (usize::from(self.max_pool) + usize::from(self.mean_pool))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_is_read_and_checked() {
+        let config = StudentConfig::from_toml(
+            "pieces = 500\nembedding = 8\nembedding_bits = 8\nhidden = [4]\nconvs = [{ channels = 8, residual = true, groups = 2 }]",
+        )
+        .unwrap();
+        assert_eq!((config.convs[0].kernel, config.features()), (3, 16));
+        for (text, named) in [
+            ("piece = 5", "piece"),
+            ("pieces = 0", "pieces"),
+            ("embedding = 0", "embedding"),
+            ("embedding_bits = 3", "embedding_bits"),
+            ("max_pool = false\nmean_pool = false", "max_pool"),
+            ("convs = [{ channels = 8, residual = true }]", "convs[0].residual"),
+            ("convs = [{ channels = 8, groups = 5 }]", "convs[0].groups"),
+            ("convs = [{ channels = 8, kernel = 0 }]", "convs[0].kernel"),
+        ] {
+            let error = StudentConfig::from_toml(text).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+        let toml = toml::to_string(&StudentConfig::default()).unwrap();
+        assert_eq!(StudentConfig::from_toml(&toml).unwrap(), StudentConfig::default());
+    }
+}

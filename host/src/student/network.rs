@@ -1,0 +1,209 @@
+//! The student as a burn module.
+
+use burn::module::{Module, Param};
+use burn::nn::Initializer;
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+use super::batch::Batch;
+use super::config::{ConvConfig, StudentConfig};
+use super::quantization::{self, Quantization};
+use crate::training::Dropout;
+
+/// Probability of dropping a value of an embedding in training.
+const EMBEDDING_DROPOUT: f64 = 0.2;
+/// Probability of dropping a feature in training.
+const FEATURE_DROPOUT: f64 = 0.1;
+
+/// Embedding, causal convolutions, pooling over time, dense layers.
+#[derive(Module, Debug)]
+pub struct Student {
+    /// `[pieces, embedding]`.
+    pub(super) embedding: Param<Tensor<2>>,
+    pub(super) convs: Vec<Conv>,
+    /// The hidden layers and that of the logits.
+    pub(super) dense: Vec<Dense>,
+    max_pool: bool,
+    mean_pool: bool,
+}
+
+/// A causal convolution over time.
+#[derive(Module, Debug)]
+pub(super) struct Conv {
+    /// `[groups, kernel · inputs of a group, outputs of a group]`; the kernel's last position is the present.
+    pub(super) weight: Param<Tensor<3>>,
+    /// `[outputs]`.
+    pub(super) bias: Param<Tensor<1>>,
+    pub(super) kernel: usize,
+    pub(super) dilation: usize,
+    pub(super) residual: bool,
+}
+
+/// A matrix and a bias.
+#[derive(Module, Debug)]
+pub(super) struct Dense {
+    /// `[inputs, outputs]`.
+    pub(super) weight: Param<Tensor<2>>,
+    /// `[outputs]`.
+    pub(super) bias: Param<Tensor<1>>,
+}
+
+/// What a forward pass is seen by: the largest magnitudes of the activations.
+pub(super) type Observer<'a> = &'a mut dyn FnMut(Activation, f32);
+
+/// An activation that has a scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activation {
+    /// Output of a convolution.
+    Conv(usize),
+    /// Sum behind a convolution.
+    Sum(usize),
+    /// Output of a hidden dense layer.
+    Hidden(usize),
+}
+
+impl StudentConfig {
+    /// A student with `rows` (`[pieces][embedding]`) and random weights (He et al. 2015, <https://arxiv.org/abs/1502.01852>).
+    pub fn init(&self, rows: Vec<f32>, classes: usize, device: &Device) -> Student {
+        let he = |inputs: usize| Initializer::Normal { mean: 0.0, std: (2.0 / inputs as f64).sqrt() };
+        let conv = |input: usize, conv: &ConvConfig| {
+            let inputs = conv.kernel * (input / conv.groups);
+            Conv {
+                weight: he(inputs).init([conv.groups, inputs, conv.channels / conv.groups], device),
+                bias: Initializer::Zeros.init([conv.channels], device),
+                kernel: conv.kernel,
+                dilation: conv.dilation,
+                residual: conv.residual,
+            }
+        };
+        let inputs = [self.embedding].into_iter().chain(self.convs.iter().map(|conv| conv.channels));
+        let widths: Vec<usize> =
+            [self.features()].into_iter().chain(self.hidden.iter().copied()).chain([classes]).collect();
+        let dense = |pair: &[usize]| Dense {
+            weight: he(pair[0]).init([pair[0], pair[1]], device),
+            bias: Initializer::Zeros.init([pair[1]], device),
+        };
+        let pieces = rows.len() / self.embedding;
+        let rows = burn::tensor::TensorData::new(rows, [pieces, self.embedding]);
+        Student {
+            embedding: Param::from_tensor(Tensor::from_data(rows, device)),
+            convs: inputs.zip(&self.convs).map(|(input, config)| conv(input, config)).collect(),
+            dense: widths.windows(2).map(dense).collect(),
+            max_pool: self.max_pool,
+            mean_pool: self.mean_pool,
+        }
+    }
+}
+
+impl Student {
+    /// Logits `[batch, classes]` of token ids `[batch, time]`.
+    ///
+    /// With `quantization` all values are those that the integers will stand for; with `dropout` values are dropped.
+    pub fn forward(&self, batch: Batch, quantization: Option<&Quantization>, dropout: Option<Dropout>) -> Tensor<2> {
+        self.observed(batch, quantization, dropout, None)
+    }
+
+    pub(super) fn observed(
+        &self,
+        batch: Batch,
+        quantization: Option<&Quantization>,
+        mut dropout: Option<Dropout>,
+        mut observer: Option<Observer<'_>>,
+    ) -> Tensor<2> {
+        let mut quantized = |x: Tensor<3>, which: Activation, scale: Option<f32>| {
+            if let Some(observer) = &mut observer {
+                observer(which, x.clone().abs().max().into_scalar());
+            }
+            match scale {
+                Some(scale) => quantization::activation(x, scale),
+                None => x,
+            }
+        };
+        let Batch { ids, mask, shares } = batch;
+        let mut x = burn::tensor::module::embedding(self.embedding.val(), ids);
+        if let Some(quantization) = quantization {
+            x = quantization::embedding(x, quantization);
+        }
+        if let Some(dropout) = &mut dropout {
+            x = dropout.drop(x, EMBEDDING_DROPOUT);
+        }
+        for (index, conv) in self.convs.iter().enumerate() {
+            let scale = quantization.map(|q| q.convs[index]);
+            let y = quantized(relu(conv.forward(x.clone(), quantization.is_some())), Activation::Conv(index), scale);
+            x = match conv.residual {
+                true => {
+                    let scale = quantization.map(|q| q.sums[index]);
+                    // Each summand is brought to the scale of the sum by itself.
+                    let (own, other) = match scale {
+                        Some(scale) => (quantization::activation(y, scale), quantization::activation(x, scale)),
+                        None => (y, x),
+                    };
+                    quantized(own + other, Activation::Sum(index), scale)
+                }
+                false => y,
+            };
+        }
+        let mut features = Vec::new();
+        let [size, _, width] = x.dims();
+        let row = |x: Tensor<3>| x.reshape([size, width]);
+        if self.max_pool {
+            // Padding far below every value; a text without tokens has features of 0.
+            let padding = (mask.clone() - 1.0) * 1e9;
+            let some = shares.clone().greater_elem(0.0).float();
+            features.push(row((x.clone() * mask.clone() + padding).max_dim(1)) * some);
+        }
+        if self.mean_pool {
+            features.push(row((x * mask).sum_dim(1)) * shares);
+        }
+        let mut x = Tensor::cat(features, 1);
+        if let Some(dropout) = &mut dropout {
+            x = dropout.drop(x, FEATURE_DROPOUT);
+        }
+        let last = self.dense.len() - 1;
+        for (index, dense) in self.dense.iter().enumerate() {
+            let weight = match quantization {
+                Some(_) => quantization::weights(dense.weight.val()),
+                None => dense.weight.val(),
+            };
+            x = x.matmul(weight) + dense.bias.val().unsqueeze::<2>();
+            if index < last {
+                let hidden = quantized(relu(x).unsqueeze::<3>(), Activation::Hidden(index), None);
+                x = hidden.squeeze_dim::<2>(0);
+            }
+        }
+        x
+    }
+}
+
+impl Conv {
+    /// `[batch, time, inputs]` → `[batch, time, outputs]`, zeros before the text.
+    fn forward(&self, x: Tensor<3>, quantize: bool) -> Tensor<3> {
+        let [size, time, width] = x.dims();
+        let [groups, _, outputs] = self.weight.dims();
+        let span = (self.kernel - 1) * self.dilation;
+        let padded = match span {
+            0 => x,
+            _ => Tensor::cat(vec![Tensor::zeros([size, span, width], &x.device()), x], 1),
+        };
+        let weight = match quantize {
+            true => quantization::weights(self.weight.val()),
+            false => self.weight.val(),
+        };
+        let inputs = width / groups;
+        let group = |group: usize| {
+            let taps = (0..self.kernel).map(|tap| {
+                let start = tap * self.dilation;
+                padded.clone().slice([0..size, start..start + time, group * inputs..(group + 1) * inputs])
+            });
+            // What an output sees, side by side: a matrix product does the rest.
+            let seen = Tensor::cat(taps.collect(), 2).reshape([size * time, self.kernel * inputs]);
+            let weight = weight.clone().slice([group..group + 1]).reshape([self.kernel * inputs, outputs]);
+            seen.matmul(weight).reshape([size, time, outputs])
+        };
+        let y = match groups {
+            1 => group(0),
+            _ => Tensor::cat((0..groups).map(group).collect(), 2),
+        };
+        y + self.bias.val().unsqueeze::<3>()
+    }
+}
