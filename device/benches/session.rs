@@ -20,16 +20,22 @@ fn sentences(bencher: Bencher<'_, '_>) {
     let file = read("sentiment-en.thimble");
     let model = Model::parse(&file).expect("the shipped student is a model");
     let dev = String::from_utf8(read("data/sst2.dev.tsv")).expect("text");
-    let texts: Vec<&str> = dev.lines().skip(1).filter_map(|line| line.split('\t').nth(1)).collect();
+    let texts: Vec<&str> = dev
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.split('\t').nth(1))
+        .collect();
     let mut arena = vec![0; model.arena_bytes() / 8];
     let mut session = Session::new(&model, &mut arena).expect("enough memory");
-    bencher.counter(ItemsCount::new(texts.len())).bench_local(|| {
-        texts
-            .iter()
-            .map(|text| {
-                session.push_str(text);
-                session.finish().label()
-            })
-            .sum::<usize>()
-    });
+    bencher
+        .counter(ItemsCount::new(texts.len()))
+        .bench_local(|| {
+            texts
+                .iter()
+                .map(|text| {
+                    session.push_str(text);
+                    session.finish().label()
+                })
+                .sum::<usize>()
+        });
 }

@@ -18,7 +18,11 @@ impl Scores {
         let mut all = [0; MAX_LABELS];
         softmax(&logits, inverse_temperature, &mut all);
         let probabilities = all.iter().copied().take(logits.len()).collect();
-        Self { logits, probabilities, tokens }
+        Self {
+            logits,
+            probabilities,
+            tokens,
+        }
     }
 
     /// Number of the class with the largest logit, the first of equal ones.

@@ -17,7 +17,11 @@ pub struct ArenaTooSmall {
 
 impl core::fmt::Display for ArenaTooSmall {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "the model needs an arena of {} bytes and was given {}", self.needed, self.got)
+        write!(
+            f,
+            "the model needs an arena of {} bytes and was given {}",
+            self.needed, self.got
+        )
     }
 }
 
@@ -42,10 +46,16 @@ impl<'m, 'a> Session<'m, 'a> {
     /// A smaller arena.
     pub fn new(model: &'m Model<'m>, arena: &'a mut [u64]) -> Result<Self, ArenaTooSmall> {
         let (needed, got) = (model.arena_bytes(), size_of_val(arena));
-        let arena = arena.get_mut(..needed / 8).ok_or(ArenaTooSmall { needed, got })?;
+        let arena = arena
+            .get_mut(..needed / 8)
+            .ok_or(ArenaTooSmall { needed, got })?;
         let mut stream = Stream::new(arena);
         stream.reset(model);
-        Ok(Self { model, tokenizer: Tokenizer::new(), stream })
+        Ok(Self {
+            model,
+            tokenizer: Tokenizer::new(),
+            stream,
+        })
     }
 
     /// Takes the next piece of the text.
@@ -57,13 +67,19 @@ impl<'m, 'a> Session<'m, 'a> {
     /// mean what `String::from_utf8_lossy` makes of them.
     pub fn push_bytes(&mut self, bytes: &[u8]) {
         let (model, stream) = (self.model, &mut self.stream);
-        self.tokenizer.push_bytes(model.charmap(), model.vocab(), bytes, &mut |id| stream.push(model, id));
+        self.tokenizer
+            .push_bytes(model.charmap(), model.vocab(), bytes, &mut |id| {
+                stream.push(model, id)
+            });
     }
 
     /// Ends the text and scores it; the next byte is the first of another text.
     pub fn finish(&mut self) -> Scores {
         let (model, stream) = (self.model, &mut self.stream);
-        self.tokenizer.finish(model.charmap(), model.vocab(), &mut |id| stream.push(model, id));
+        self.tokenizer
+            .finish(model.charmap(), model.vocab(), &mut |id| {
+                stream.push(model, id)
+            });
         let (logits, tokens) = stream.finish(model);
         stream.reset(model);
         Scores::new(logits, model.inverse_temperature(), tokens)

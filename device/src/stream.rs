@@ -30,7 +30,11 @@ struct Parts<'a> {
 impl<'a> Stream<'a> {
     /// A stream over an arena of [`Model::arena_bytes`]; it wants a [`reset`](Self::reset) before its first id.
     pub(crate) fn new(arena: &'a mut [u64]) -> Self {
-        Self { arena, tokens: 0, waiting: 0 }
+        Self {
+            arena,
+            tokens: 0,
+            waiting: 0,
+        }
     }
 
     /// Forgets the text: zeros before the first position.
@@ -48,8 +52,12 @@ impl<'a> Stream<'a> {
             return;
         }
         let present = usize::from(self.waiting);
-        let Some(Layer::Embedding(embedding)) = model.layers().next() else { return };
-        let Some(buffer) = model.buffers().first() else { return };
+        let Some(Layer::Embedding(embedding)) = model.layers().next() else {
+            return;
+        };
+        let Some(buffer) = model.buffers().first() else {
+            return;
+        };
         let start = buffer.offset + (buffer.history + present) * buffer.width;
         let parts = self.parts(model);
         embedding.row(id, &mut parts.buffers[start..start + buffer.width]);
@@ -64,12 +72,19 @@ impl<'a> Stream<'a> {
     pub(crate) fn finish(&mut self, model: &Model<'_>) -> (Vec<i32, MAX_LABELS>, u32) {
         self.run(model);
         let tokens = self.tokens;
-        let Parts { maxima, sums, features: [mut input, mut output], .. } = self.parts(model);
+        let Parts {
+            maxima,
+            sums,
+            features: [mut input, mut output],
+            ..
+        } = self.parts(model);
         let mut logits = Vec::new();
         let last = model.layer_count() - 1;
         for (index, layer) in model.layers().enumerate() {
             match layer {
-                Layer::Pool { max, mean } => kernels::features(max, mean, maxima, sums, tokens, input),
+                Layer::Pool { max, mean } => {
+                    kernels::features(max, mean, maxima, sums, tokens, input)
+                }
                 Layer::Dense(dense) if index == last => {
                     kernels::dense(&dense, input, |_, logit| {
                         // A model has at most as many outputs as a list of logits takes.
@@ -94,7 +109,12 @@ impl<'a> Stream<'a> {
         if count == 0 {
             return;
         }
-        let Parts { buffers: arena, maxima, sums, .. } = self.parts(model);
+        let Parts {
+            buffers: arena,
+            maxima,
+            sums,
+            ..
+        } = self.parts(model);
         let buffers = model.buffers();
         for (index, layer) in model.layers().enumerate().skip(1).take(buffers.len()) {
             let input = buffers[index - 1];

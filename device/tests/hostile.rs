@@ -21,7 +21,9 @@ fn seal(file: &mut [u8]) {
 
 /// Whether the file is taken for a model; if so, it has to answer.
 fn answers(file: &[u8], texts: &[String]) -> Result<bool, TestCaseError> {
-    let Ok(model) = Model::parse(file) else { return Ok(false) };
+    let Ok(model) = Model::parse(file) else {
+        return Ok(false);
+    };
     prop_assume!(model.arena_bytes() < 1 << 20);
     let mut arena = vec![0; model.arena_bytes() / 8];
     let mut session = Session::new(&model, &mut arena).unwrap();
@@ -61,9 +63,22 @@ fn every_byte_of_a_resealed_file() {
     let texts = ["good bads film! é 字".to_owned()];
     let (mut taken, mut refused) = (0, 0);
     for _ in 0..3 {
-        let file = spec().new_tree(&mut runner).unwrap().current().to_bytes().unwrap();
+        let file = spec()
+            .new_tree(&mut runner)
+            .unwrap()
+            .current()
+            .to_bytes()
+            .unwrap();
         for at in 0..file.len() {
-            for byte in [0, 1, 0x7F, 0x80, 0xFF, file[at].wrapping_add(1), file[at].wrapping_sub(1)] {
+            for byte in [
+                0,
+                1,
+                0x7F,
+                0x80,
+                0xFF,
+                file[at].wrapping_add(1),
+                file[at].wrapping_sub(1),
+            ] {
                 let mut changed = file.clone();
                 changed[at] = byte;
                 seal(&mut changed);
@@ -75,5 +90,8 @@ fn every_byte_of_a_resealed_file() {
         }
     }
     // Weights may be anything; headers and tables may not.
-    assert!(taken > 100 && refused > 100, "{taken} taken, {refused} refused");
+    assert!(
+        taken > 100 && refused > 100,
+        "{taken} taken, {refused} refused"
+    );
 }

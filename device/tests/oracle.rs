@@ -55,7 +55,10 @@ fn memory_is_what_the_model_says() {
         let mut arena = vec![0; needed / 8];
         assert!(Session::new(&model, &mut arena).is_ok());
         let got = needed - 8;
-        assert_eq!(Session::new(&model, &mut arena[1..]).err(), Some(ArenaTooSmall { needed, got }));
+        assert_eq!(
+            Session::new(&model, &mut arena[1..]).err(),
+            Some(ArenaTooSmall { needed, got })
+        );
     }
 }
 
@@ -71,7 +74,22 @@ fn a_long_text_runs_in_the_same_memory() {
     session.push_str(&text);
     let scores = session.finish();
     let expected = naive(&spec, &ids(&model, &text));
-    assert_eq!(scores.logits().iter().map(|&logit| i64::from(logit)).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        scores
+            .logits()
+            .iter()
+            .map(|&logit| i64::from(logit))
+            .collect::<Vec<_>>(),
+        expected
+    );
     assert_eq!(scores.tokens(), 20_000);
-    assert!(scores.probabilities().iter().map(|&p| u32::from(p)).sum::<u32>().abs_diff(1 << 15) <= 2);
+    assert!(
+        scores
+            .probabilities()
+            .iter()
+            .map(|&p| u32::from(p))
+            .sum::<u32>()
+            .abs_diff(1 << 15)
+            <= 2
+    );
 }

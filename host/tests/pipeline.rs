@@ -13,9 +13,28 @@ static RUN: LazyLock<(tempfile::TempDir, Value)> = LazyLock::new(|| {
     let folder = task::folder();
     let teacher = task::tiny_bert();
     let arguments = [
-        "distill", "--data", "train.tsv", "--dev", "dev.tsv", "--unlabeled", "more.txt", "--teacher",
-        teacher.to_str().unwrap(), "--config", "tiny.toml", "--epochs", "12", "--batch-size", "32",
-        "--learning-rate", "0.01", "--alpha", "0.9", "--out", "run", "--json",
+        "distill",
+        "--data",
+        "train.tsv",
+        "--dev",
+        "dev.tsv",
+        "--unlabeled",
+        "more.txt",
+        "--teacher",
+        teacher.to_str().unwrap(),
+        "--config",
+        "tiny.toml",
+        "--epochs",
+        "12",
+        "--batch-size",
+        "32",
+        "--learning-rate",
+        "0.01",
+        "--alpha",
+        "0.9",
+        "--out",
+        "run",
+        "--json",
     ];
     let report = thimble_in(folder.path(), &arguments, b"").json();
     (folder, report)
@@ -34,10 +53,25 @@ const MODEL: &str = "run/model.thimble";
 #[test]
 fn the_student_learns_and_its_integers_agree() {
     let report = &RUN.1;
-    assert!(report["int8"]["accuracy"].as_f64().unwrap() >= 0.95, "{report:#}");
-    assert!(report["float_to_int8"]["agreement"].as_f64().unwrap() >= 0.95, "{report:#}");
-    assert!(report["verified"]["vectors"].as_u64().unwrap() >= 3, "{report:#}");
-    for name in ["config.toml", "manifest.json", "metrics.csv", "report.json", "model.thimble"] {
+    assert!(
+        report["int8"]["accuracy"].as_f64().unwrap() >= 0.95,
+        "{report:#}"
+    );
+    assert!(
+        report["float_to_int8"]["agreement"].as_f64().unwrap() >= 0.95,
+        "{report:#}"
+    );
+    assert!(
+        report["verified"]["vectors"].as_u64().unwrap() >= 3,
+        "{report:#}"
+    );
+    for name in [
+        "config.toml",
+        "manifest.json",
+        "metrics.csv",
+        "report.json",
+        "model.thimble",
+    ] {
         assert!(folder().join("run").join(name).is_file(), "{name}");
     }
     let bytes = std::fs::metadata(folder().join(MODEL)).unwrap().len();
@@ -47,12 +81,28 @@ fn the_student_learns_and_its_integers_agree() {
 #[test]
 fn soft_targets_are_the_teachers() {
     let teacher = task::tiny_bert();
-    thimble(&["teacher", "label", "--data", "more.txt", "--teacher", teacher.to_str().unwrap(), "--out", "soft.jsonl"], "").ok();
+    thimble(
+        &[
+            "teacher",
+            "label",
+            "--data",
+            "more.txt",
+            "--teacher",
+            teacher.to_str().unwrap(),
+            "--out",
+            "soft.jsonl",
+        ],
+        "",
+    )
+    .ok();
     let fresh = std::fs::read_to_string(folder().join("soft.jsonl")).unwrap();
     let cached = std::fs::read_dir(folder().join("soft-targets")).unwrap();
     let cached: Vec<String> = cached
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "jsonl")
+        })
         .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
     assert_eq!(cached.len(), 3);
@@ -65,51 +115,132 @@ fn soft_targets_are_the_teachers() {
 fn classify() {
     let lines = "a great film\nthe dull plot\n\n";
     let out = thimble(&["classify", "--model", MODEL, "--json"], lines).ok();
-    let answers: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let answers: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
     assert_eq!(answers.len(), 3);
     assert_eq!(answers[0]["label"], "positive");
     assert_eq!(answers[1]["label"], "negative");
     for answer in &answers {
-        assert!(answer["logits"].as_array().unwrap().iter().all(Value::is_i64), "{answer}");
+        assert!(
+            answer["logits"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(Value::is_i64),
+            "{answer}"
+        );
         let scores = answer["scores"].as_object().unwrap();
         let sum: f64 = scores.values().map(|score| score.as_f64().unwrap()).sum();
-        assert!((sum - 1.0).abs() < 1e-3 && scores.contains_key("negative"), "{answer}");
+        assert!(
+            (sum - 1.0).abs() < 1e-3 && scores.contains_key("negative"),
+            "{answer}"
+        );
     }
     // Arguments, a file and standard input are the same to it.
-    let arguments = thimble(&["classify", "--model", MODEL, "--json", "a great film", "the dull plot", ""], "").ok();
+    let arguments = thimble(
+        &[
+            "classify",
+            "--model",
+            MODEL,
+            "--json",
+            "a great film",
+            "the dull plot",
+            "",
+        ],
+        "",
+    )
+    .ok();
     assert_eq!(arguments, out);
     std::fs::write(folder().join("lines.txt"), lines).unwrap();
-    assert_eq!(thimble(&["classify", "--model", MODEL, "--json", "--file", "lines.txt"], "").ok(), out);
-    assert!(thimble(&["classify", "--model", MODEL, "a great film"], "").ok().contains("positive"));
+    assert_eq!(
+        thimble(
+            &[
+                "classify",
+                "--model",
+                MODEL,
+                "--json",
+                "--file",
+                "lines.txt"
+            ],
+            ""
+        )
+        .ok(),
+        out
+    );
+    assert!(
+        thimble(&["classify", "--model", MODEL, "a great film"], "")
+            .ok()
+            .contains("positive")
+    );
 }
 
 #[test]
 fn eval() {
-    let answer = thimble(&["eval", "--model", MODEL, "--data", "dev.tsv", "--json"], "").json();
+    let answer = thimble(
+        &["eval", "--model", MODEL, "--data", "dev.tsv", "--json"],
+        "",
+    )
+    .json();
     assert_eq!(answer["n"], 61);
     assert_eq!(answer["accuracy"], RUN.1["int8"]["accuracy"]);
-    let mut labels: Vec<&str> = answer["labels"].as_array().unwrap().iter().map(|l| l.as_str().unwrap()).collect();
+    let mut labels: Vec<&str> = answer["labels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| l.as_str().unwrap())
+        .collect();
     labels.sort_unstable();
     assert_eq!(labels, ["negative", "positive"]);
     let cells: Vec<u64> = answer["confusion"]
         .as_array()
         .unwrap()
         .iter()
-        .flat_map(|row| row.as_array().unwrap().iter().map(|cell| cell.as_u64().unwrap()))
+        .flat_map(|row| {
+            row.as_array()
+                .unwrap()
+                .iter()
+                .map(|cell| cell.as_u64().unwrap())
+        })
         .collect();
     assert_eq!(cells.iter().sum::<u64>(), 61);
-    assert_eq!((cells[0] + cells[3]) as f64 / 61.0, answer["accuracy"].as_f64().unwrap());
+    assert_eq!(
+        (cells[0] + cells[3]) as f64 / 61.0,
+        answer["accuracy"].as_f64().unwrap()
+    );
     assert!(answer["macro_f1"].is_f64() && answer["ece"].is_f64());
     let teacher = task::tiny_bert();
-    let compared =
-        thimble(&["eval", "--model", MODEL, "--data", "dev.tsv", "--teacher", teacher.to_str().unwrap(), "--json"], "").json();
-    assert_eq!(compared["teacher"]["agreement"], RUN.1["teacher"]["agreement"]);
+    let compared = thimble(
+        &[
+            "eval",
+            "--model",
+            MODEL,
+            "--data",
+            "dev.tsv",
+            "--teacher",
+            teacher.to_str().unwrap(),
+            "--json",
+        ],
+        "",
+    )
+    .json();
+    assert_eq!(
+        compared["teacher"]["agreement"],
+        RUN.1["teacher"]["agreement"]
+    );
 }
 
 #[test]
 fn inspect_accounts_for_every_byte() {
     let answer = thimble(&["inspect", MODEL, "--json"], "").json();
-    for field in ["file_bytes", "ram_bytes", "parameters", "macs_per_token", "vocab_size"] {
+    for field in [
+        "file_bytes",
+        "ram_bytes",
+        "parameters",
+        "macs_per_token",
+        "vocab_size",
+    ] {
         assert!(answer[field].as_u64().unwrap() > 0, "{field}: {answer:#}");
     }
     let sections = answer["sections"].as_object().unwrap();
@@ -121,16 +252,42 @@ fn inspect_accounts_for_every_byte() {
 
 #[test]
 fn the_exported_tokenizer_gives_the_same_ids() {
-    thimble(&["export", MODEL, "--format", "tokenizer", "--out", "tokenizer.json"], "").ok();
+    thimble(
+        &[
+            "export",
+            MODEL,
+            "--format",
+            "tokenizer",
+            "--out",
+            "tokenizer.json",
+        ],
+        "",
+    )
+    .ok();
     let tokenizer = tokenizers::Tokenizer::from_file(folder().join("tokenizer.json")).unwrap();
-    let texts = ["a great film", "Unseen WORDS, [UNK] it's naïve…", "日本 👍🏽 e\u{301}", ""];
+    let texts = [
+        "a great film",
+        "Unseen WORDS, [UNK] it's naïve…",
+        "日本 👍🏽 e\u{301}",
+        "",
+    ];
     for text in texts {
         let answer = thimble(&["tokenize", "--model", MODEL, "--json", text], "").json();
         let encoding = tokenizer.encode(text, false).unwrap();
-        let ids: Vec<u64> = answer["ids"].as_array().unwrap().iter().map(|id| id.as_u64().unwrap()).collect();
+        let ids: Vec<u64> = answer["ids"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|id| id.as_u64().unwrap())
+            .collect();
         let expected: Vec<u64> = encoding.get_ids().iter().map(|&id| id.into()).collect();
         assert_eq!(ids, expected, "{text}");
-        let pieces: Vec<&str> = answer["pieces"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
+        let pieces: Vec<&str> = answer["pieces"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p.as_str().unwrap())
+            .collect();
         assert_eq!(pieces, encoding.get_tokens(), "{text}");
     }
 }
@@ -144,7 +301,11 @@ fn verify_replays_and_finds_damage() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(folder().join("damaged.thimble"), &bytes).unwrap();
-    for command in [&["verify", "damaged.thimble"][..], &["inspect", "damaged.thimble"], &["classify", "--model", "damaged.thimble", "x"]] {
+    for command in [
+        &["verify", "damaged.thimble"][..],
+        &["inspect", "damaged.thimble"],
+        &["classify", "--model", "damaged.thimble", "x"],
+    ] {
         thimble(command, "").fails(1, &["damaged.thimble", "checksum"]);
     }
 }
@@ -157,7 +318,10 @@ fn every_damaged_byte_is_refused() {
     for at in 0..file.len() {
         for bit in [1, 0x80] {
             damaged[at] ^= bit;
-            assert!(thimble_shared::format::Model::parse(&damaged).is_err(), "byte {at}");
+            assert!(
+                thimble_shared::format::Model::parse(&damaged).is_err(),
+                "byte {at}"
+            );
             damaged[at] = file[at];
         }
     }
@@ -169,19 +333,50 @@ fn other_labels_than_two() {
         .iter()
         .enumerate()
         .map(|(i, (label, text))| match i % 3 {
-            0 => format!("neutral,{}\n", text.split(' ').filter(|word| word.len() > 20).collect::<String>() + "the film it is"),
+            0 => format!(
+                "neutral,{}\n",
+                text.split(' ')
+                    .filter(|word| word.len() > 20)
+                    .collect::<String>()
+                    + "the film it is"
+            ),
             _ => format!("{label},{text}\n"),
         })
         .collect();
-    std::fs::write(folder().join("three.csv"), format!("sentiment,review\n{rows}")).unwrap();
+    std::fs::write(
+        folder().join("three.csv"),
+        format!("sentiment,review\n{rows}"),
+    )
+    .unwrap();
     let arguments = [
-        "distill", "--data", "three.csv", "--labels-only", "--config", "tiny.toml", "--epochs", "10", "--batch-size", "32",
-        "--learning-rate", "0.01", "--out", "three", "--json", "--quiet",
+        "distill",
+        "--data",
+        "three.csv",
+        "--labels-only",
+        "--config",
+        "tiny.toml",
+        "--epochs",
+        "80",
+        "--batch-size",
+        "32",
+        "--learning-rate",
+        "0.01",
+        "--out",
+        "three",
+        "--json",
+        "--quiet",
     ];
     let report = thimble(&arguments, "").json();
-    assert_eq!(report["int8"]["labels"].as_array().unwrap().len(), 3, "{report:#}");
+    assert_eq!(
+        report["int8"]["labels"].as_array().unwrap().len(),
+        3,
+        "{report:#}"
+    );
     assert!(report["teacher"].is_null());
-    assert!(report["int8"]["accuracy"].as_f64().unwrap() > 0.8, "{report:#}");
+    assert!(
+        report["int8"]["accuracy"].as_f64().unwrap() > 0.8,
+        "{report:#}"
+    );
 }
 
 #[test]
@@ -189,19 +384,60 @@ fn what_cannot_be_done_is_said() {
     let bert = task::tiny_bert();
     let bert = bert.to_str().unwrap();
     thimble(&["distill", "--data", "none.tsv"], "").fails(1, &["none.tsv"]);
-    thimble(&["distill", "--data", "train.tsv", "--epochs", "0"], "").fails(2, &["--epochs", "above 0"]);
+    thimble(&["distill", "--data", "train.tsv", "--epochs", "0"], "")
+        .fails(2, &["--epochs", "above 0"]);
     thimble(&["distill", "--data", "train.tsv", "--teacher", "none"], "").fails(1, &["none"]);
     // Another run must not be mixed with the one that lies there.
-    thimble(&["distill", "--data", "train.tsv", "--teacher", bert, "--config", "tiny.toml", "--out", "run"], "")
-        .fails(1, &["run", "--out"]);
     thimble(
-        &["distill", "--data", "train.tsv", "--teacher", bert, "--config", "tiny.toml", "--max-flash", "2K", "--out", "small"],
+        &[
+            "distill",
+            "--data",
+            "train.tsv",
+            "--teacher",
+            bert,
+            "--config",
+            "tiny.toml",
+            "--out",
+            "run",
+        ],
+        "",
+    )
+    .fails(1, &["run", "--out"]);
+    thimble(
+        &[
+            "distill",
+            "--data",
+            "train.tsv",
+            "--teacher",
+            bert,
+            "--config",
+            "tiny.toml",
+            "--max-flash",
+            "2K",
+            "--out",
+            "small",
+            "--quiet",
+        ],
         "",
     )
     .fails(1, &["2", "--max-flash"]);
     thimble(&["classify", "--model", "train.tsv", "x"], "").fails(1, &["train.tsv", "THMB"]);
-    thimble(&["eval", "--model", MODEL, "--data", "more.txt"], "").fails(1, &["more.txt", "no labels"]);
+    thimble(&["eval", "--model", MODEL, "--data", "more.txt"], "")
+        .fails(1, &["more.txt", "no labels"]);
     std::fs::write(folder().join("bad.toml"), "pieces = 0\n").unwrap();
-    thimble(&["distill", "--data", "train.tsv", "--teacher", bert, "--config", "bad.toml", "--out", "x"], "")
-        .fails(1, &["bad.toml", "pieces = 0"]);
+    thimble(
+        &[
+            "distill",
+            "--data",
+            "train.tsv",
+            "--teacher",
+            bert,
+            "--config",
+            "bad.toml",
+            "--out",
+            "x",
+        ],
+        "",
+    )
+    .fails(1, &["bad.toml", "pieces = 0"]);
 }

@@ -28,11 +28,15 @@ fn main() {
 }
 
 fn vocabulary() -> VocabularyBuild {
-    build_vocabulary(PIECES.lines(), Normalization::default()).expect("the pieces make a vocabulary")
+    build_vocabulary(PIECES.lines(), Normalization::default())
+        .expect("the pieces make a vocabulary")
 }
 
 fn texts() -> Vec<&'static str> {
-    DEV.lines().skip(1).filter_map(|line| line.split('\t').nth(1)).collect()
+    DEV.lines()
+        .skip(1)
+        .filter_map(|line| line.split('\t').nth(1))
+        .collect()
 }
 
 fn bytes(texts: &[&str]) -> BytesCount {
@@ -59,7 +63,11 @@ fn tokenize_thimble(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn tokenize_hugging_face(bencher: Bencher<'_, '_>) {
     let ids: ahash::AHashMap<String, u32> = vocabulary().pieces.into_iter().zip(0..).collect();
-    let model = WordPiece::builder().vocab(ids).unk_token("[UNK]".into()).build().expect("a model");
+    let model = WordPiece::builder()
+        .vocab(ids)
+        .unk_token("[UNK]".into())
+        .build()
+        .expect("a model");
     let mut tokenizer = tokenizers::Tokenizer::new(model);
     tokenizer.with_normalizer(Some(BertNormalizer::new(true, true, Some(true), true)));
     tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
@@ -67,14 +75,24 @@ fn tokenize_hugging_face(bencher: Bencher<'_, '_>) {
     bencher.counter(bytes(&texts)).bench_local(|| {
         texts
             .iter()
-            .map(|&text| tokenizer.encode_fast(text, false).expect("any text").get_ids().iter().sum::<u32>())
+            .map(|&text| {
+                tokenizer
+                    .encode_fast(text, false)
+                    .expect("any text")
+                    .get_ids()
+                    .iter()
+                    .sum::<u32>()
+            })
             .sum::<u32>()
     });
 }
 
 /// Whole words of one piece, looked up one at a time.
 fn words() -> Vec<&'static str> {
-    PIECES.lines().filter(|piece| piece.bytes().all(|byte| byte.is_ascii_lowercase())).collect()
+    PIECES
+        .lines()
+        .filter(|piece| piece.bytes().all(|byte| byte.is_ascii_lowercase()))
+        .collect()
 }
 
 #[divan::bench]
@@ -85,14 +103,16 @@ fn lookup_compact(bencher: Bencher<'_, '_>) {
     let words = words();
     let mut tokenizer = Tokenizer::new();
     // Through the tokenizer, which walks the vocabulary once a word: normalisation is in the figure.
-    bencher.counter(ItemsCount::new(words.len())).bench_local(|| {
-        let mut sum = 0;
-        for word in &words {
-            tokenizer.push_bytes(&charmap, &vocab, word.as_bytes(), &mut |id| sum += id);
-            tokenizer.finish(&charmap, &vocab, &mut |id| sum += id);
-        }
-        sum
-    });
+    bencher
+        .counter(ItemsCount::new(words.len()))
+        .bench_local(|| {
+            let mut sum = 0;
+            for word in &words {
+                tokenizer.push_bytes(&charmap, &vocab, word.as_bytes(), &mut |id| sum += id);
+                tokenizer.finish(&charmap, &vocab, &mut |id| sum += id);
+            }
+            sum
+        });
 }
 
 #[divan::bench]
@@ -100,8 +120,14 @@ fn lookup_sorted_table(bencher: Bencher<'_, '_>) {
     let mut table: Vec<(&str, u16)> = PIECES.lines().zip(0..).collect();
     table.sort_unstable();
     let words = words();
-    bencher.counter(ItemsCount::new(words.len())).bench_local(|| {
-        let id = |word: &&str| table.binary_search_by(|(piece, _)| piece.cmp(word)).map_or(0, |at| table[at].1);
-        words.iter().map(|word| u32::from(id(word))).sum::<u32>()
-    });
+    bencher
+        .counter(ItemsCount::new(words.len()))
+        .bench_local(|| {
+            let id = |word: &&str| {
+                table
+                    .binary_search_by(|(piece, _)| piece.cmp(word))
+                    .map_or(0, |at| table[at].1)
+            };
+            words.iter().map(|word| u32::from(id(word))).sum::<u32>()
+        });
 }

@@ -14,9 +14,15 @@ impl Multiplier {
     /// Bytes of a multiplier in a model file: the mantissa, little endian, and the shift.
     pub const BYTES: usize = 5;
     /// Factor 0.
-    pub const ZERO: Self = Self { mantissa: 0, shift: 1 };
+    pub const ZERO: Self = Self {
+        mantissa: 0,
+        shift: 1,
+    };
     /// Factor 1.
-    pub const ONE: Self = Self { mantissa: 1 << 30, shift: 30 };
+    pub const ONE: Self = Self {
+        mantissa: 1 << 30,
+        shift: 30,
+    };
 
     /// The factor `mantissa / 2^shift`; none unless the mantissa is 0 or in 2^30..2^31 and the shift in 1..=62.
     pub const fn new(mantissa: i32, shift: u8) -> Option<Self> {
@@ -71,7 +77,10 @@ pub const fn round_shift(value: i64, shift: u8) -> i64 {
 /// ```
 #[inline(always)]
 pub const fn requantize(value: i32, multiplier: Multiplier) -> i32 {
-    saturate(round_shift(value as i64 * multiplier.mantissa as i64, multiplier.shift))
+    saturate(round_shift(
+        value as i64 * multiplier.mantissa as i64,
+        multiplier.shift,
+    ))
 }
 
 /// The nearest `i32`.
@@ -102,7 +111,10 @@ pub const INVERSE_TEMPERATURE_ONE: u32 = 1 << 16;
 /// At most 64 logits, `probabilities` at least as long as `logits`.
 pub fn softmax(logits: &[i32], inverse_temperature: u32, probabilities: &mut [u16]) {
     let most = logits.iter().copied().max().unwrap_or(0);
-    let sum: u64 = logits.iter().map(|&logit| weight(most, logit, inverse_temperature)).sum();
+    let sum: u64 = logits
+        .iter()
+        .map(|&logit| weight(most, logit, inverse_temperature))
+        .sum();
     for (probability, &logit) in probabilities.iter_mut().zip(logits) {
         // The weight of the largest logit is 2^30, so the sum is not zero.
         let weight = weight(most, logit, inverse_temperature);
@@ -141,5 +153,7 @@ fn exp2_negative(fraction: u32) -> u64 {
         1 << 30,
     ];
     let fraction = i64::from(fraction);
-    COEFFICIENTS.iter().fold(0, |sum, &coefficient| round_shift(sum * fraction, 30) + coefficient) as u64
+    COEFFICIENTS.iter().fold(0, |sum, &coefficient| {
+        round_shift(sum * fraction, 30) + coefficient
+    }) as u64
 }

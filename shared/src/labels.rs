@@ -23,7 +23,10 @@ impl core::fmt::Display for LabelsError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Length => f.write_str("the list of labels is longer or shorter than it says"),
-            Self::Count(n) => write!(f, "{n} labels where {MIN_LABELS} to {MAX_LABELS} are possible"),
+            Self::Count(n) => write!(
+                f,
+                "{n} labels where {MIN_LABELS} to {MAX_LABELS} are possible"
+            ),
             Self::Name(i) => write!(f, "label {i} is empty, longer than 255 bytes or no UTF-8"),
             Self::Repeated(i) => write!(f, "label {i} has the name of an earlier one"),
         }
@@ -54,7 +57,9 @@ impl<'a> Labels<'a> {
         let mut rest = names;
         for i in 0..usize::from(count) {
             let (&length, tail) = rest.split_first().ok_or(LabelsError::Length)?;
-            let (name, tail) = tail.split_at_checked(length.into()).ok_or(LabelsError::Length)?;
+            let (name, tail) = tail
+                .split_at_checked(length.into())
+                .ok_or(LabelsError::Length)?;
             if name.is_empty() || core::str::from_utf8(name).is_err() {
                 return Err(LabelsError::Name(i));
             }
@@ -101,7 +106,8 @@ impl<'a> Labels<'a> {
 /// Names that [`Labels::parse`] would refuse.
 #[cfg(feature = "build")]
 pub fn to_bytes<S: AsRef<str>>(names: &[S]) -> Result<alloc::vec::Vec<u8>, LabelsError> {
-    let mut bytes = alloc::vec![u8::try_from(names.len()).map_err(|_| LabelsError::Count(names.len()))?];
+    let mut bytes =
+        alloc::vec![u8::try_from(names.len()).map_err(|_| LabelsError::Count(names.len()))?];
     for (i, name) in names.iter().enumerate() {
         let name = name.as_ref().as_bytes();
         bytes.push(u8::try_from(name.len()).map_err(|_| LabelsError::Name(i))?);

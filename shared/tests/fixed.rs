@@ -2,18 +2,24 @@
 
 use proptest::prelude::*;
 use thimble_shared::fixed::{
-    INVERSE_TEMPERATURE_ONE, LOGIT_BITS, Multiplier, PROBABILITY_ONE, requantize, round_shift, softmax,
+    INVERSE_TEMPERATURE_ONE, LOGIT_BITS, Multiplier, PROBABILITY_ONE, requantize, round_shift,
+    softmax,
 };
 
 /// `floor(value · mantissa / 2^shift + 1/2)` in 128 bits, saturated.
 fn exact(value: i32, multiplier: Multiplier) -> i32 {
     let product = i128::from(value) * i128::from(multiplier.mantissa());
     let one = 1i128 << multiplier.shift();
-    (2 * product + one).div_euclid(2 * one).clamp(i32::MIN.into(), i32::MAX.into()) as i32
+    (2 * product + one)
+        .div_euclid(2 * one)
+        .clamp(i32::MIN.into(), i32::MAX.into()) as i32
 }
 
 fn multiplier() -> impl Strategy<Value = Multiplier> {
-    (prop_oneof![Just(0), Just(1 << 30), Just(i32::MAX), 1 << 30..=i32::MAX], 1u8..=62)
+    (
+        prop_oneof![Just(0), Just(1 << 30), Just(i32::MAX), 1 << 30..=i32::MAX],
+        1u8..=62,
+    )
         .prop_map(|(mantissa, shift)| Multiplier::new(mantissa, shift).unwrap())
 }
 
@@ -42,8 +48,19 @@ fn halves_go_upwards() {
 
 #[test]
 fn only_normal_multipliers_are_made() {
-    for (mantissa, shift) in [(1, 30), (-1, 30), ((1 << 30) - 1, 30), (i32::MIN, 30), (1 << 30, 0), (1 << 30, 63)] {
-        assert_eq!(Multiplier::new(mantissa, shift), None, "{mantissa} / 2^{shift}");
+    for (mantissa, shift) in [
+        (1, 30),
+        (-1, 30),
+        ((1 << 30) - 1, 30),
+        (i32::MIN, 30),
+        (1 << 30, 0),
+        (1 << 30, 63),
+    ] {
+        assert_eq!(
+            Multiplier::new(mantissa, shift),
+            None,
+            "{mantissa} / 2^{shift}"
+        );
     }
     assert_eq!(requantize(i32::MIN, Multiplier::ONE), i32::MIN);
     assert_eq!(requantize(12_345, Multiplier::ZERO), 0);
@@ -55,10 +72,19 @@ fn worst(logits: &[i32], inverse_temperature: u32) -> f64 {
     softmax(logits, inverse_temperature, &mut probabilities);
     let factor = f64::from(inverse_temperature) / 65_536.0 / f64::from(1 << LOGIT_BITS);
     let most = f64::from(*logits.iter().max().unwrap());
-    let weights: Vec<f64> = logits.iter().map(|&logit| ((f64::from(logit) - most) * factor).exp()).collect();
+    let weights: Vec<f64> = logits
+        .iter()
+        .map(|&logit| ((f64::from(logit) - most) * factor).exp())
+        .collect();
     let sum: f64 = weights.iter().sum();
-    let exact = weights.iter().map(|weight| weight / sum * f64::from(PROBABILITY_ONE));
-    probabilities.iter().zip(exact).map(|(&got, exact)| (f64::from(got) - exact).abs()).fold(0.0, f64::max)
+    let exact = weights
+        .iter()
+        .map(|weight| weight / sum * f64::from(PROBABILITY_ONE));
+    probabilities
+        .iter()
+        .zip(exact)
+        .map(|(&got, exact)| (f64::from(got) - exact).abs())
+        .fold(0.0, f64::max)
 }
 
 proptest! {
@@ -84,6 +110,11 @@ fn equal_logits_share_evenly() {
         let mut probabilities = [0; 64];
         softmax(&vec![i32::MIN; classes], u32::MAX, &mut probabilities);
         let share = (f64::from(PROBABILITY_ONE) / classes as f64).round() as u16;
-        assert!(probabilities[..classes].iter().all(|&probability| probability == share), "{classes}");
+        assert!(
+            probabilities[..classes]
+                .iter()
+                .all(|&probability| probability == share),
+            "{classes}"
+        );
     }
 }

@@ -2,7 +2,8 @@
 
 use thimble_shared::fixed::Multiplier;
 use thimble_shared::format::{
-    FormatError, GoldenSpec, Layer, LayerSpec, Model, ModelSpec, SectionKind, Table, TableSpec, WriteError,
+    FormatError, GoldenSpec, Layer, LayerSpec, Model, ModelSpec, SectionKind, Table, TableSpec,
+    WriteError,
 };
 use thimble_shared::tokenizer::Normalization;
 use thimble_shared::vocab::build_vocabulary;
@@ -18,7 +19,11 @@ fn spec() -> ModelSpec {
         labels: vec!["no".into(), "yes".into()],
         vocabulary,
         layers: vec![
-            LayerSpec::Embedding { rows: 2, dim: 2, table: TableSpec::Int8(vec![0, 1, -2, 3]) },
+            LayerSpec::Embedding {
+                rows: 2,
+                dim: 2,
+                table: TableSpec::Int8(vec![0, 1, -2, 3]),
+            },
             LayerSpec::Conv1d {
                 in_channels: 2,
                 out_channels: 2,
@@ -30,9 +35,17 @@ fn spec() -> ModelSpec {
                 biases: vec![5, -6],
                 multipliers: vec![half(); 2],
             },
-            LayerSpec::ResidualAdd { from: 0, own: half(), other: Multiplier::ONE, relu: false },
+            LayerSpec::ResidualAdd {
+                from: 0,
+                own: half(),
+                other: Multiplier::ONE,
+                relu: false,
+            },
             LayerSpec::Relu,
-            LayerSpec::Pool { max: true, mean: false },
+            LayerSpec::Pool {
+                max: true,
+                mean: false,
+            },
             LayerSpec::Dense {
                 inputs: 2,
                 outputs: 2,
@@ -44,14 +57,20 @@ fn spec() -> ModelSpec {
         ],
         inverse_temperature_q16: 0x0001_8000,
         provenance: vec![("seed".into(), "1".into())],
-        golden: vec![GoldenSpec { text: b"good".to_vec(), ids: vec![1], logits: vec![-7, 9] }],
+        golden: vec![GoldenSpec {
+            text: b"good".to_vec(),
+            ids: vec![1],
+            logits: vec![-7, 9],
+        }],
     }
 }
 
 /// A CRC-32 (ISO-HDLC), bit by bit.
 fn crc32(bytes: impl IntoIterator<Item = u8>) -> u32 {
     !bytes.into_iter().fold(!0u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg()))
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| {
+            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
+        })
     })
 }
 
@@ -81,14 +100,17 @@ fn the_bytes_are_those_of_the_page() {
             6, // layers
             0, 2, 2, // embedding, 2 rows of 2 int8
             2, 2, 2, 2, 3, 1, 1, // conv1d 2 → 2, kernel 2, dilation 3, 1 group, ReLU
-            3, 0, 0x80, 0x80, 0x80, 0x80, 8, 31, 0x80, 0x80, 0x80, 0x80, 8, 30, 0, // sum with layer 0
+            3, 0, 0x80, 0x80, 0x80, 0x80, 8, 31, 0x80, 0x80, 0x80, 0x80, 8, 30,
+            0, // sum with layer 0
             4, // ReLU
             5, 1, 0, // maximum only
             6, 2, 2, 0, // dense 2 → 2
         ],
         &[0, 1, 0xFE, 3],
         &[1, 2, 3, 4, 0xFF, 0xFE, 0xFD, 0xFC, 7, 8, 9, 10],
-        &[5, 0, 0, 0, 0xFA, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 0, 0, 0],
+        &[
+            5, 0, 0, 0, 0xFA, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 0, 0, 0,
+        ],
         &[half; 4].concat(),
         &[0, 0x80, 1, 0],
         &[
@@ -104,7 +126,8 @@ fn the_bytes_are_those_of_the_page() {
     expected.resize(16 + 12 * 11, 0);
     for (index, section) in sections.iter().enumerate() {
         expected.resize(expected.len().next_multiple_of(8), 0);
-        let entry = [index + 1, expected.len(), section.len()].map(|field| (field as u32).to_le_bytes());
+        let entry =
+            [index + 1, expected.len(), section.len()].map(|field| (field as u32).to_le_bytes());
         expected[16 + 12 * index..][..12].copy_from_slice(entry.as_flattened());
         expected.extend_from_slice(section);
     }
@@ -127,18 +150,35 @@ fn what_is_read_is_what_was_written() {
     assert_eq!(golden.len(), 1);
     assert_eq!((golden[0].text, golden[0].tokens), (&b"good"[..], 1));
     assert!(golden[0].logits().eq([-7, 9]));
-    assert_eq!((model.parameters(), model.macs_per_token(), model.macs_per_text()), (4 + 8 + 4 + 4, 8, 4));
+    assert_eq!(
+        (
+            model.parameters(),
+            model.macs_per_token(),
+            model.macs_per_text()
+        ),
+        (4 + 8 + 4 + 4, 8, 4)
+    );
     // Embedding: 3 + 4 positions of 2 values; three layers of 4 positions; the pooled maxima, sums, and two feature vectors.
-    assert_eq!(model.arena_bytes(), (14 + 3 * 8usize).next_multiple_of(8) + 8 + 8 + 2 * 8);
+    assert_eq!(
+        model.arena_bytes(),
+        (14 + 3 * 8usize).next_multiple_of(8) + 8 + 8 + 2 * 8
+    );
     let layers: Vec<_> = model.layers().collect();
-    let Layer::Embedding(embedding) = layers[0] else { panic!("{:?}", layers[0]) };
+    let Layer::Embedding(embedding) = layers[0] else {
+        panic!("{:?}", layers[0])
+    };
     let mut row = [0; 2];
     for (id, expected) in [(0, [0, 1]), (1, [-2, 3]), (2, [0, 1]), (u32::MAX, [0, 1])] {
         embedding.row(id, &mut row);
         assert_eq!(row, expected, "row {id}");
     }
-    let Layer::Dense(dense) = layers[5] else { panic!("{:?}", layers[5]) };
-    assert_eq!((dense.weights, dense.biases.get(0), dense.biases.get(1)), (&[7, 8, 9, 10][..], -1, 1));
+    let Layer::Dense(dense) = layers[5] else {
+        panic!("{:?}", layers[5])
+    };
+    assert_eq!(
+        (dense.weights, dense.biases.get(0), dense.biases.get(1)),
+        (&[7, 8, 9, 10][..], -1, 1)
+    );
 }
 
 #[test]
@@ -146,8 +186,18 @@ fn an_odd_row_of_half_bytes() {
     let mut spec = spec();
     let lut: [i8; 16] = std::array::from_fn(|i| 10 * i as i8 - 70);
     spec.layers = vec![
-        LayerSpec::Embedding { rows: 2, dim: 3, table: TableSpec::Int4 { lut, codes: vec![1, 2, 3, 15, 0, 7] } },
-        LayerSpec::Pool { max: false, mean: true },
+        LayerSpec::Embedding {
+            rows: 2,
+            dim: 3,
+            table: TableSpec::Int4 {
+                lut,
+                codes: vec![1, 2, 3, 15, 0, 7],
+            },
+        },
+        LayerSpec::Pool {
+            max: false,
+            mean: true,
+        },
         LayerSpec::Dense {
             inputs: 3,
             outputs: 2,
@@ -158,9 +208,14 @@ fn an_odd_row_of_half_bytes() {
         },
     ];
     let file = spec.to_bytes().unwrap();
-    assert_eq!(file[range(&file, SectionKind::Embeddings)], [0x21, 0x03, 0x0F, 0x07]);
+    assert_eq!(
+        file[range(&file, SectionKind::Embeddings)],
+        [0x21, 0x03, 0x0F, 0x07]
+    );
     let model = Model::parse(&file).unwrap();
-    let Some(Layer::Embedding(embedding)) = model.layers().next() else { panic!() };
+    let Some(Layer::Embedding(embedding)) = model.layers().next() else {
+        panic!()
+    };
     assert!(matches!(embedding.table, Table::Int4 { .. }));
     let mut row = [0; 3];
     embedding.row(1, &mut row);
@@ -194,7 +249,13 @@ fn a_file_cut_short_or_with_a_tail_is_refused() {
     }
     let expected = file.len() as u64;
     file.push(0);
-    assert_eq!(Model::parse(&file).unwrap_err(), FormatError::Length { expected, got: expected + 1 });
+    assert_eq!(
+        Model::parse(&file).unwrap_err(),
+        FormatError::Length {
+            expected,
+            got: expected + 1
+        }
+    );
 }
 
 /// A file with a right checksum and one thing wrong.
@@ -213,41 +274,116 @@ fn what_is_wrong_is_named() {
             file[start + at] = byte;
         }
     };
-    assert_eq!(refused(&|file| file[6] = 12), Some(FormatError::SectionTable));
-    assert_eq!(refused(&|file| file[16] = 2), Some(FormatError::MissingSection(SectionKind::Labels)));
-    assert_eq!(refused(&|file| file[20] += 8), Some(FormatError::SectionTable));
-    assert_eq!(refused(&|file| file[24] = 255), Some(FormatError::SectionTable));
-    assert_eq!(refused(&|file| file[16 + 12 * 10 + 8] -= 1), Some(FormatError::SectionTable));
+    assert_eq!(
+        refused(&|file| file[6] = 12),
+        Some(FormatError::SectionTable)
+    );
+    assert_eq!(
+        refused(&|file| file[16] = 2),
+        Some(FormatError::MissingSection(SectionKind::Labels))
+    );
+    assert_eq!(
+        refused(&|file| file[20] += 8),
+        Some(FormatError::SectionTable)
+    );
+    assert_eq!(
+        refused(&|file| file[24] = 255),
+        Some(FormatError::SectionTable)
+    );
+    assert_eq!(
+        refused(&|file| file[16 + 12 * 10 + 8] -= 1),
+        Some(FormatError::SectionTable)
+    );
     let padding = range(&file, SectionKind::Layers).end;
     assert!(!padding.is_multiple_of(8));
-    assert_eq!(refused(&|file| file[padding] = 1), Some(FormatError::Padding));
-    assert!(matches!(refused(&put(SectionKind::Labels, 0, 65)), Some(FormatError::Labels(_))));
-    assert!(matches!(refused(&put(SectionKind::CharMap, 0, 255)), Some(FormatError::CharMap(_))));
-    assert!(matches!(refused(&put(SectionKind::Vocab, 0, 255)), Some(FormatError::Vocab(_))));
-    assert_eq!(refused(&put(SectionKind::Layers, 0, 25)), Some(FormatError::Order(24)));
-    assert_eq!(refused(&put(SectionKind::Layers, 0, 5)), Some(FormatError::Descriptor(5)));
-    assert_eq!(refused(&put(SectionKind::Layers, 0, 7)), Some(FormatError::Descriptor(6)));
-    assert_eq!(refused(&put(SectionKind::Layers, 1, 4)), Some(FormatError::Order(0)));
-    assert_eq!(refused(&put(SectionKind::Layers, 2, 3)), Some(FormatError::SectionLength(SectionKind::Embeddings)));
-    assert_eq!(refused(&put(SectionKind::Layers, 5, 3)), Some(FormatError::Shape(1)));
-    assert_eq!(refused(&put(SectionKind::Layers, 7, 0)), Some(FormatError::Shape(1)));
-    assert_eq!(refused(&put(SectionKind::Layers, 9, 0)), Some(FormatError::Shape(1)));
-    assert_eq!(refused(&put(SectionKind::Layers, 10, 2)), Some(FormatError::Descriptor(1)));
-    assert_eq!(refused(&put(SectionKind::Layers, 12, 2)), Some(FormatError::Shape(2)));
-    assert_eq!(refused(&put(SectionKind::Layers, 18, 63)), Some(FormatError::Multiplier(2)));
-    assert_eq!(refused(&put(SectionKind::Multipliers, 4, 0)), Some(FormatError::Multiplier(1)));
+    assert_eq!(
+        refused(&|file| file[padding] = 1),
+        Some(FormatError::Padding)
+    );
+    assert!(matches!(
+        refused(&put(SectionKind::Labels, 0, 65)),
+        Some(FormatError::Labels(_))
+    ));
+    assert!(matches!(
+        refused(&put(SectionKind::CharMap, 0, 255)),
+        Some(FormatError::CharMap(_))
+    ));
+    assert!(matches!(
+        refused(&put(SectionKind::Vocab, 0, 255)),
+        Some(FormatError::Vocab(_))
+    ));
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 0, 25)),
+        Some(FormatError::Order(24))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 0, 5)),
+        Some(FormatError::Descriptor(5))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 0, 7)),
+        Some(FormatError::Descriptor(6))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 1, 4)),
+        Some(FormatError::Order(0))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 2, 3)),
+        Some(FormatError::SectionLength(SectionKind::Embeddings))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 5, 3)),
+        Some(FormatError::Shape(1))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 7, 0)),
+        Some(FormatError::Shape(1))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 9, 0)),
+        Some(FormatError::Shape(1))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 10, 2)),
+        Some(FormatError::Descriptor(1))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 12, 2)),
+        Some(FormatError::Shape(2))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Layers, 18, 63)),
+        Some(FormatError::Multiplier(2))
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Multipliers, 4, 0)),
+        Some(FormatError::Multiplier(1))
+    );
     let most = |file: &mut Vec<u8>| {
         let start = range(file, SectionKind::Biases).start;
         file[start..start + 4].copy_from_slice(&i32::MAX.to_le_bytes());
     };
     assert_eq!(refused(&most), Some(FormatError::Accumulator(1)));
-    assert_eq!(refused(&put(SectionKind::Biases, 15, 0x80)), Some(FormatError::Accumulator(5)));
-    assert_eq!(refused(&|file| {
-        let range = range(file, SectionKind::Calibration);
-        file[range].fill(0);
-    }), Some(FormatError::Calibration));
-    assert_eq!(refused(&put(SectionKind::Golden, 0, 5)), Some(FormatError::Golden));
-    assert_eq!(refused(&put(SectionKind::Provenance, 0, 200)), Some(FormatError::Provenance));
+    assert_eq!(
+        refused(&put(SectionKind::Biases, 15, 0x80)),
+        Some(FormatError::Accumulator(5))
+    );
+    assert_eq!(
+        refused(&|file| {
+            let range = range(file, SectionKind::Calibration);
+            file[range].fill(0);
+        }),
+        Some(FormatError::Calibration)
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Golden, 0, 5)),
+        Some(FormatError::Golden)
+    );
+    assert_eq!(
+        refused(&put(SectionKind::Provenance, 0, 200)),
+        Some(FormatError::Provenance)
+    );
     // The unchanged file, sealed by this test's own checksum, is taken.
     let mut same = file.clone();
     seal(&mut same);
@@ -261,8 +397,14 @@ fn what_does_not_fit_is_not_written() {
         change(&mut spec);
         spec.to_bytes().expect_err("unfit")
     };
-    assert!(matches!(written(&|spec| spec.labels.truncate(1)), WriteError::Labels(_)));
-    assert_eq!(written(&|spec| spec.labels.push("maybe".into())), WriteError::Golden(0));
+    assert!(matches!(
+        written(&|spec| spec.labels.truncate(1)),
+        WriteError::Labels(_)
+    ));
+    assert_eq!(
+        written(&|spec| spec.labels.push("maybe".into())),
+        WriteError::Golden(0)
+    );
     assert_eq!(
         written(&|spec| {
             spec.golden.clear();
@@ -270,24 +412,57 @@ fn what_does_not_fit_is_not_written() {
         }),
         WriteError::Refused(FormatError::Shape(5))
     );
-    assert_eq!(written(&|spec| spec.layers = vec![LayerSpec::Relu; 25]), WriteError::TooManyLayers(25));
-    assert_eq!(written(&|spec| spec.layers.truncate(5)), WriteError::Refused(FormatError::Descriptor(5)));
+    assert_eq!(
+        written(&|spec| spec.layers = vec![LayerSpec::Relu; 25]),
+        WriteError::TooManyLayers(25)
+    );
+    assert_eq!(
+        written(&|spec| spec.layers.truncate(5)),
+        WriteError::Refused(FormatError::Descriptor(5))
+    );
     let table = |rows, dim, table| LayerSpec::Embedding { rows, dim, table };
-    assert_eq!(written(&|spec| spec.layers[0] = table(2, 2, TableSpec::Int8(vec![0; 3]))), WriteError::Data(0));
     assert_eq!(
-        written(&|spec| spec.layers[0] = table(2, 2, TableSpec::Int4 { lut: [0; 16], codes: vec![0, 1, 2, 16] })),
+        written(&|spec| spec.layers[0] = table(2, 2, TableSpec::Int8(vec![0; 3]))),
+        WriteError::Data(0)
+    );
+    assert_eq!(
+        written(&|spec| spec.layers[0] = table(
+            2,
+            2,
+            TableSpec::Int4 {
+                lut: [0; 16],
+                codes: vec![0, 1, 2, 16]
+            }
+        )),
         WriteError::Range(0)
     );
     assert_eq!(
-        written(&|spec| spec.layers[0] = table(2, 0, TableSpec::Int4 { lut: [0; 16], codes: vec![] })),
+        written(&|spec| spec.layers[0] = table(
+            2,
+            0,
+            TableSpec::Int4 {
+                lut: [0; 16],
+                codes: vec![]
+            }
+        )),
         WriteError::Range(0)
     );
     assert_eq!(
-        written(&|spec| spec.layers[2] = LayerSpec::ResidualAdd { from: 256, own: half(), other: half(), relu: false }),
+        written(&|spec| spec.layers[2] = LayerSpec::ResidualAdd {
+            from: 256,
+            own: half(),
+            other: half(),
+            relu: false
+        }),
         WriteError::Range(2)
     );
     assert_eq!(
-        written(&|spec| spec.layers[2] = LayerSpec::ResidualAdd { from: 2, own: half(), other: half(), relu: false }),
+        written(&|spec| spec.layers[2] = LayerSpec::ResidualAdd {
+            from: 2,
+            own: half(),
+            other: half(),
+            relu: false
+        }),
         WriteError::Refused(FormatError::Shape(2))
     );
 }

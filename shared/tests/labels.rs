@@ -9,7 +9,10 @@ fn bytes_are_pinned() {
     assert_eq!(bytes, b"\x02\x08negative\x09tr\xc3\xa8s bon");
     let labels = Labels::parse(&bytes).unwrap();
     assert_eq!(labels.len(), 2);
-    assert_eq!([labels.name(0), labels.name(1), labels.name(2)], ["negative", "très bon", ""]);
+    assert_eq!(
+        [labels.name(0), labels.name(1), labels.name(2)],
+        ["negative", "très bon", ""]
+    );
 }
 
 #[test]
@@ -28,7 +31,10 @@ fn what_is_no_list_is_refused() {
     ] {
         assert_eq!(Labels::parse(bytes), Err(error), "{bytes:?}");
     }
-    assert_eq!(to_bytes(&["a".repeat(256), "b".into()]), Err(LabelsError::Name(0)));
+    assert_eq!(
+        to_bytes(&["a".repeat(256), "b".into()]),
+        Err(LabelsError::Name(0))
+    );
     assert_eq!(to_bytes::<&str>(&[]), Err(LabelsError::Count(0)));
     assert_eq!(to_bytes(&["x"; 300]), Err(LabelsError::Count(300)));
 }

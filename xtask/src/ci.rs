@@ -14,6 +14,7 @@ const STEPS: &[(&str, &[&str])] = &[
             "clippy",
             "--workspace",
             "--all-targets",
+            "--release",
             "--",
             "-D",
             "warnings",
@@ -28,7 +29,10 @@ const STEPS: &[(&str, &[&str])] = &[
         "tests of the workspace",
         &["test", "--workspace", "--release"],
     ),
-    ("documentation", &["doc", "--workspace", "--no-deps"]),
+    (
+        "documentation",
+        &["doc", "--workspace", "--no-deps", "--release"],
+    ),
 ];
 
 pub(crate) fn run() -> anyhow::Result<()> {

@@ -41,5 +41,9 @@ pub fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
 /// Sum of products.
 #[inline(always)]
 fn dot(weights: &[u8], input: &[i8]) -> i32 {
-    weights.iter().zip(input).map(|(&weight, &value)| i32::from(weight as i8) * i32::from(value)).sum()
+    weights
+        .iter()
+        .zip(input)
+        .map(|(&weight, &value)| i32::from(weight as i8) * i32::from(value))
+        .sum()
 }

@@ -12,7 +12,10 @@ use thimble_shared::format::Dense;
 /// No sum leaves an `i32`: the model was checked for that when it was parsed.
 pub fn dense(dense: &Dense<'_>, input: &[i16], mut emit: impl FnMut(usize, i32)) {
     for (out, weights) in dense.weights.chunks_exact(dense.inputs).enumerate() {
-        let products = weights.iter().zip(input).map(|(&weight, &value)| i32::from(weight as i8) * i32::from(value));
+        let products = weights
+            .iter()
+            .zip(input)
+            .map(|(&weight, &value)| i32::from(weight as i8) * i32::from(value));
         let sum = dense.biases.get(out) + products.sum::<i32>();
         let value = requantize(sum, dense.multipliers.get(out));
         emit(out, if dense.relu { value.max(0) } else { value });

@@ -2,8 +2,8 @@
 
 mod conv1d;
 mod dense;
-mod pool;
 mod pointwise;
+mod pool;
 
 pub use conv1d::conv1d;
 pub use dense::dense;

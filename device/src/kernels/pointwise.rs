@@ -10,7 +10,8 @@ use thimble_shared::format::ResidualAdd;
 pub fn residual_add(add: &ResidualAdd, own: &[i8], other: &[i8], output: &mut [i8]) {
     let least = if add.relu { 0 } else { i8::MIN.into() };
     for ((output, &own), &other) in output.iter_mut().zip(own).zip(other) {
-        let sum = requantize(own.into(), add.own).saturating_add(requantize(other.into(), add.other));
+        let sum =
+            requantize(own.into(), add.own).saturating_add(requantize(other.into(), add.other));
         *output = sum.clamp(least, i8::MAX.into()) as i8;
     }
 }

@@ -21,17 +21,30 @@ pub fn pool(input: &[i8], maxima: &mut [i8], sums: &mut [i32]) {
 ///
 /// # Shapes
 /// `maxima` and `sums`: `[width]`; `features`: at least `[width · (max + mean)]`.
-pub fn features(max: bool, mean: bool, maxima: &[i8], sums: &[i32], tokens: u32, features: &mut [i16]) {
+pub fn features(
+    max: bool,
+    mean: bool,
+    maxima: &[i8],
+    sums: &[i32],
+    tokens: u32,
+    features: &mut [i16],
+) {
     if tokens == 0 {
         features.fill(0);
         return;
     }
-    let maxima = maxima.iter().take(if max { maxima.len() } else { 0 }).map(|&maximum| i16::from(maximum) << 8);
-    let means = sums.iter().take(if mean { sums.len() } else { 0 }).map(|&sum| {
-        let tokens = i64::from(tokens);
-        // A mean of int8 values, times 256, is an int16.
-        (i64::from(sum) * 512 + tokens).div_euclid(2 * tokens) as i16
-    });
+    let maxima = maxima
+        .iter()
+        .take(if max { maxima.len() } else { 0 })
+        .map(|&maximum| i16::from(maximum) << 8);
+    let means = sums
+        .iter()
+        .take(if mean { sums.len() } else { 0 })
+        .map(|&sum| {
+            let tokens = i64::from(tokens);
+            // A mean of int8 values, times 256, is an int16.
+            (i64::from(sum) * 512 + tokens).div_euclid(2 * tokens) as i16
+        });
     for (feature, value) in features.iter_mut().zip(maxima.chain(means)) {
         *feature = value;
     }

@@ -10,12 +10,18 @@ use thimble_shared::format::{LayerSpec, Model, ModelSpec, TableSpec};
 use thimble_shared::tokenizer::{Normalization, Tokenizer};
 use thimble_shared::vocab::{VocabularyBuild, build_vocabulary};
 
-pub const WORDS: [&str; 12] = ["[UNK]", "a", "b", "good", "bad", "film", "##s", "##ly", ".", "!", "é", "字"];
+pub const WORDS: [&str; 12] = [
+    "[UNK]", "a", "b", "good", "bad", "film", "##s", "##ly", ".", "!", "é", "字",
+];
 
 pub static VOCABULARY: LazyLock<VocabularyBuild> = LazyLock::new(|| {
     let pieces: Vec<String> = WORDS.iter().map(|&word| word.to_owned()).collect();
-    let normalization =
-        Normalization { clean_text: true, handle_chinese_chars: true, strip_accents: false, lowercase: true };
+    let normalization = Normalization {
+        clean_text: true,
+        handle_chinese_chars: true,
+        strip_accents: false,
+        lowercase: true,
+    };
     build_vocabulary(pieces.iter().map(String::as_str), normalization).unwrap()
 });
 
@@ -30,7 +36,10 @@ fn int8s(count: usize) -> impl Strategy<Value = Vec<i8>> {
     prop::collection::vec(any::<i8>(), count)
 }
 
-fn linear(outputs: usize, width: usize) -> impl Strategy<Value = (Vec<i8>, Vec<i32>, Vec<Multiplier>)> {
+fn linear(
+    outputs: usize,
+    width: usize,
+) -> impl Strategy<Value = (Vec<i8>, Vec<i32>, Vec<Multiplier>)> {
     (
         int8s(outputs * width),
         prop::collection::vec(-100_000i32..100_000, outputs),
@@ -41,7 +50,10 @@ fn linear(outputs: usize, width: usize) -> impl Strategy<Value = (Vec<i8>, Vec<i
 fn embedding(dim: usize) -> impl Strategy<Value = LayerSpec> {
     let rows = VOCABULARY.pieces.len();
     let int8 = int8s(rows * dim).prop_map(TableSpec::Int8);
-    let int4 = (any::<[i8; 16]>(), prop::collection::vec(0u8..16, rows * dim))
+    let int4 = (
+        any::<[i8; 16]>(),
+        prop::collection::vec(0u8..16, rows * dim),
+    )
         .prop_map(|(lut, codes)| TableSpec::Int4 { lut, codes });
     prop_oneof![int8, int4].prop_map(move |table| LayerSpec::Embedding { rows, dim, table })
 }
@@ -56,56 +68,100 @@ fn more(layers: Vec<LayerSpec>, widths: Vec<usize>, left: usize) -> BoxedStrateg
     };
     if left == 0 {
         let before = layers;
-        return (select(vec![(true, true), (true, false), (false, true)]), 1usize..6, 2usize..5, any::<bool>(), any::<bool>())
+        return (
+            select(vec![(true, true), (true, false), (false, true)]),
+            1usize..6,
+            2usize..5,
+            any::<bool>(),
+            any::<bool>(),
+        )
             .prop_flat_map(move |((max, mean), hidden, classes, two, relu)| {
                 let before = push(&before, LayerSpec::Pool { max, mean });
                 let features = width * (usize::from(max) + usize::from(mean));
                 let last = if two { hidden } else { features };
-                (linear(hidden, features), linear(classes, last)).prop_map(move |(first, second)| {
-                    let mut layers = before.clone();
-                    if two {
-                        let (weights, biases, multipliers) = first;
-                        let (inputs, outputs) = (features, hidden);
-                        layers.push(LayerSpec::Dense { inputs, outputs, relu, weights, biases, multipliers });
-                    }
-                    let (weights, biases, multipliers) = second;
-                    layers.push(LayerSpec::Dense { inputs: last, outputs: classes, relu: false, weights, biases, multipliers });
-                    layers
-                })
+                (linear(hidden, features), linear(classes, last)).prop_map(
+                    move |(first, second)| {
+                        let mut layers = before.clone();
+                        if two {
+                            let (weights, biases, multipliers) = first;
+                            let (inputs, outputs) = (features, hidden);
+                            layers.push(LayerSpec::Dense {
+                                inputs,
+                                outputs,
+                                relu,
+                                weights,
+                                biases,
+                                multipliers,
+                            });
+                        }
+                        let (weights, biases, multipliers) = second;
+                        layers.push(LayerSpec::Dense {
+                            inputs: last,
+                            outputs: classes,
+                            relu: false,
+                            weights,
+                            biases,
+                            multipliers,
+                        });
+                        layers
+                    },
+                )
             })
             .boxed();
     }
-    let same: Vec<usize> = (0..widths.len()).filter(|&index| widths[index] == width).collect();
+    let same: Vec<usize> = (0..widths.len())
+        .filter(|&index| widths[index] == width)
+        .collect();
     let (for_conv, for_add) = (layers.clone(), layers.clone());
     let (widths_conv, widths_same) = (widths.clone(), widths);
     let conv = (1usize..4, 1usize..5, 1usize..4, 1usize..4, any::<bool>()).prop_flat_map(
         move |(groups, kernel, dilation, factor, relu)| {
-            let groups = if width.is_multiple_of(groups) { groups } else { 1 };
+            let groups = if width.is_multiple_of(groups) {
+                groups
+            } else {
+                1
+            };
             let out_channels = groups * factor;
             let (layers, mut widths) = (for_conv.clone(), widths_conv.clone());
             widths.push(out_channels);
-            linear(out_channels, kernel * width / groups).prop_flat_map(move |(weights, biases, multipliers)| {
-                let layer = LayerSpec::Conv1d {
-                    in_channels: width,
-                    out_channels,
-                    kernel,
-                    dilation,
-                    groups,
-                    relu,
-                    weights,
-                    biases,
-                    multipliers,
-                };
-                more(push(&layers, layer), widths.clone(), left - 1)
-            })
+            linear(out_channels, kernel * width / groups).prop_flat_map(
+                move |(weights, biases, multipliers)| {
+                    let layer = LayerSpec::Conv1d {
+                        in_channels: width,
+                        out_channels,
+                        kernel,
+                        dilation,
+                        groups,
+                        relu,
+                        weights,
+                        biases,
+                        multipliers,
+                    };
+                    more(push(&layers, layer), widths.clone(), left - 1)
+                },
+            )
         },
     );
     let mut widths_more = widths_same;
     widths_more.push(width);
     let widths_relu = widths_more.clone();
-    let add = (select(same), multiplier(), multiplier(), any::<bool>()).prop_flat_map(move |(from, own, other, relu)| {
-        more(push(&for_add, LayerSpec::ResidualAdd { from, own, other, relu }), widths_more.clone(), left - 1)
-    });
+    let add = (select(same), multiplier(), multiplier(), any::<bool>()).prop_flat_map(
+        move |(from, own, other, relu)| {
+            more(
+                push(
+                    &for_add,
+                    LayerSpec::ResidualAdd {
+                        from,
+                        own,
+                        other,
+                        relu,
+                    },
+                ),
+                widths_more.clone(),
+                left - 1,
+            )
+        },
+    );
     let relu = more(push(&layers, LayerSpec::Relu), widths_relu, left - 1);
     prop_oneof![4 => conv, 2 => add, 1 => relu].boxed()
 }
@@ -117,9 +173,13 @@ pub fn spec() -> impl Strategy<Value = ModelSpec> {
             embedding(dim).prop_flat_map(move |embedding| more(vec![embedding], vec![dim], count))
         })
         .prop_map(|layers| {
-            let Some(LayerSpec::Dense { outputs, .. }) = layers.last() else { unreachable!() };
+            let Some(LayerSpec::Dense { outputs, .. }) = layers.last() else {
+                unreachable!()
+            };
             ModelSpec {
-                labels: (0..*outputs).map(|class| format!("class {class}")).collect(),
+                labels: (0..*outputs)
+                    .map(|class| format!("class {class}"))
+                    .collect(),
                 vocabulary: VOCABULARY.clone(),
                 layers,
                 inverse_temperature_q16: 1 << 16,
@@ -140,7 +200,9 @@ pub fn text() -> impl Strategy<Value = String> {
 
 pub fn ids(model: &Model<'_>, text: &str) -> Vec<u32> {
     let (mut tokenizer, mut ids) = (Tokenizer::new(), Vec::new());
-    tokenizer.push_bytes(model.charmap(), model.vocab(), text.as_bytes(), &mut |id| ids.push(id));
+    tokenizer.push_bytes(model.charmap(), model.vocab(), text.as_bytes(), &mut |id| {
+        ids.push(id)
+    });
     tokenizer.finish(model.charmap(), model.vocab(), &mut |id| ids.push(id));
     ids
 }
@@ -149,7 +211,9 @@ pub fn ids(model: &Model<'_>, text: &str) -> Vec<u32> {
 fn scaled(value: i64, multiplier: Multiplier) -> i64 {
     let product = i128::from(value) * i128::from(multiplier.mantissa());
     let one = 1i128 << multiplier.shift();
-    (2 * product + one).div_euclid(2 * one).clamp(i32::MIN.into(), i32::MAX.into()) as i64
+    (2 * product + one)
+        .div_euclid(2 * one)
+        .clamp(i32::MIN.into(), i32::MAX.into()) as i64
 }
 
 fn int8(value: i64, relu: bool) -> i64 {
@@ -169,63 +233,116 @@ pub fn naive(spec: &ModelSpec, ids: &[u32]) -> Vec<i64> {
                     TableSpec::Int8(rows) => i64::from(rows[at]),
                     TableSpec::Int4 { lut, codes } => i64::from(lut[usize::from(codes[at])]),
                 };
-                layers.push(ids.iter().map(|&id| (0..*dim).map(|i| value(id as usize * dim + i)).collect()).collect());
+                layers.push(
+                    ids.iter()
+                        .map(|&id| (0..*dim).map(|i| value(id as usize * dim + i)).collect())
+                        .collect(),
+                );
             }
             LayerSpec::Conv1d {
-                in_channels, out_channels, kernel, dilation, groups, relu, weights, biases, multipliers,
+                in_channels,
+                out_channels,
+                kernel,
+                dilation,
+                groups,
+                relu,
+                weights,
+                biases,
+                multipliers,
             } => {
                 let input = layers.last().unwrap();
                 let (ins, outs) = (in_channels / groups, out_channels / groups);
                 let at = |t: usize, o: usize| {
                     let mut sum = i64::from(biases[o]);
                     for k in 0..*kernel {
-                        let Some(source) = t.checked_sub((kernel - 1 - k) * dilation) else { continue };
+                        let Some(source) = t.checked_sub((kernel - 1 - k) * dilation) else {
+                            continue;
+                        };
                         for i in 0..ins {
-                            sum += i64::from(weights[(o * kernel + k) * ins + i]) * input[source][o / outs * ins + i];
+                            sum += i64::from(weights[(o * kernel + k) * ins + i])
+                                * input[source][o / outs * ins + i];
                         }
                     }
                     int8(scaled(sum, multipliers[o]), *relu)
                 };
-                let output = (0..ids.len()).map(|t| (0..*out_channels).map(|o| at(t, o)).collect()).collect();
+                let output = (0..ids.len())
+                    .map(|t| (0..*out_channels).map(|o| at(t, o)).collect())
+                    .collect();
                 layers.push(output);
             }
-            LayerSpec::ResidualAdd { from, own, other, relu } => {
+            LayerSpec::ResidualAdd {
+                from,
+                own,
+                other,
+                relu,
+            } => {
                 let (a, b) = (layers.last().unwrap(), &layers[*from]);
                 let add = |a: i64, b: i64| int8(scaled(a, *own) + scaled(b, *other), *relu);
-                let output =
-                    a.iter().zip(b).map(|(a, b)| a.iter().zip(b).map(|(&a, &b)| add(a, b)).collect()).collect();
+                let output = a
+                    .iter()
+                    .zip(b)
+                    .map(|(a, b)| a.iter().zip(b).map(|(&a, &b)| add(a, b)).collect())
+                    .collect();
                 layers.push(output);
             }
             LayerSpec::Relu => {
-                let output = layers.last().unwrap().iter().map(|row| row.iter().map(|&v| v.max(0)).collect()).collect();
+                let output = layers
+                    .last()
+                    .unwrap()
+                    .iter()
+                    .map(|row| row.iter().map(|&v| v.max(0)).collect())
+                    .collect();
                 layers.push(output);
             }
             LayerSpec::Pool { max, mean } => {
                 let input = layers.last().unwrap();
-                let width = match spec.layers[..index].iter().rev().find_map(|layer| match layer {
-                    LayerSpec::Conv1d { out_channels, .. } => Some(*out_channels),
-                    LayerSpec::Embedding { dim, .. } => Some(*dim),
-                    _ => None,
-                }) {
+                let width = match spec.layers[..index]
+                    .iter()
+                    .rev()
+                    .find_map(|layer| match layer {
+                        LayerSpec::Conv1d { out_channels, .. } => Some(*out_channels),
+                        LayerSpec::Embedding { dim, .. } => Some(*dim),
+                        _ => None,
+                    }) {
                     Some(width) => width,
                     None => unreachable!(),
                 };
                 let column = |i: usize| input.iter().map(move |row| row[i]);
                 if *max {
-                    features.extend((0..width).map(|i| column(i).max().map_or(0, |value| value * 256)));
+                    features
+                        .extend((0..width).map(|i| column(i).max().map_or(0, |value| value * 256)));
                 }
                 if *mean {
                     let n = ids.len() as f64;
-                    let mean = |i| if ids.is_empty() { 0 } else { (column(i).sum::<i64>() as f64 * 256.0 / n + 0.5).floor() as i64 };
+                    let mean = |i| {
+                        if ids.is_empty() {
+                            0
+                        } else {
+                            (column(i).sum::<i64>() as f64 * 256.0 / n + 0.5).floor() as i64
+                        }
+                    };
                     features.extend((0..width).map(mean));
                 }
             }
-            LayerSpec::Dense { inputs, outputs, relu, weights, biases, multipliers } => {
+            LayerSpec::Dense {
+                inputs,
+                outputs,
+                relu,
+                weights,
+                biases,
+                multipliers,
+            } => {
                 let at = |o: usize| {
-                    let products = (0..*inputs).map(|i| i64::from(weights[o * inputs + i]) * features[i]);
-                    let value = scaled(i64::from(biases[o]) + products.sum::<i64>(), multipliers[o]);
+                    let products =
+                        (0..*inputs).map(|i| i64::from(weights[o * inputs + i]) * features[i]);
+                    let value =
+                        scaled(i64::from(biases[o]) + products.sum::<i64>(), multipliers[o]);
                     let value = if *relu { value.max(0) } else { value };
-                    if index == last { value } else { value.clamp(-32768, 32767) }
+                    if index == last {
+                        value
+                    } else {
+                        value.clamp(-32768, 32767)
+                    }
                 };
                 features = (0..*outputs).map(at).collect();
             }

@@ -48,7 +48,11 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     let labels = model.labels();
     let mut arena = arena(&model);
     let mut session = Session::new(&model, &mut arena)?;
-    let width = labels.iter().map(|label| label.chars().count()).max().unwrap_or(0);
+    let width = labels
+        .iter()
+        .map(|label| label.chars().count())
+        .max()
+        .unwrap_or(0);
     let mut out = output::stdout();
     args.texts.for_each(common, |text| {
         session.push_bytes(text.bytes);
@@ -60,7 +64,11 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         } else {
             let score = scores.probabilities()[scores.label()];
             let (label, percent) = (answer.label, output::percent(probability(score)));
-            writeln!(out, "{label:width$} {percent:>9}  {}", output::printable(&shown))?;
+            writeln!(
+                out,
+                "{label:width$} {percent:>9}  {}",
+                output::printable(&shown)
+            )?;
         }
         if text.last_for_now {
             out.flush()?;
@@ -74,7 +82,10 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
 fn answer<'a>(text: &'a str, labels: &Labels<'a>, scores: &'a Scores) -> Answer<'a> {
     // Six decimals hold every step of the engine's probabilities apart from rounding noise.
     let rounded = |share: f64| (share * 1e6).round() / 1e6;
-    let probabilities = scores.probabilities().iter().map(|&score| rounded(probability(score)));
+    let probabilities = scores
+        .probabilities()
+        .iter()
+        .map(|&score| rounded(probability(score)));
     Answer {
         text,
         label: labels.name(scores.label()),

@@ -87,10 +87,15 @@ pub struct Args {
 fn bytes(argument: &str) -> Result<usize, String> {
     let text = argument.trim().to_ascii_uppercase();
     let text = text.strip_suffix('B').unwrap_or(&text);
-    let text = text.strip_suffix("KI").map(|t| format!("{t}K")).unwrap_or_else(|| text.to_owned());
+    let text = text
+        .strip_suffix("KI")
+        .map(|t| format!("{t}K"))
+        .unwrap_or_else(|| text.to_owned());
     let (digits, unit) = match text.strip_suffix('K') {
         Some(digits) => (digits, 1024),
-        None => text.strip_suffix('M').map_or((text.as_str(), 1), |digits| (digits, 1024 * 1024)),
+        None => text
+            .strip_suffix('M')
+            .map_or((text.as_str(), 1), |digits| (digits, 1024 * 1024)),
     };
     let number: Option<usize> = digits.trim().parse().ok();
     number
@@ -120,7 +125,11 @@ struct Content {
 
 impl Content {
     fn of(data: &Dataset) -> Self {
-        Self { rows: data.len(), labelled: data.labelled(), digest: data.digest() }
+        Self {
+            rows: data.len(),
+            labelled: data.labelled(),
+            digest: data.digest(),
+        }
     }
 }
 
@@ -136,22 +145,45 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         label_by_teacher(&mut task.dev, teacher.as_deref_mut(), common)?;
     }
     let rows = task.train.len() + task.transfer.len();
-    let budget = Budget { flash: args.max_flash, ram: args.max_ram };
+    let budget = Budget {
+        flash: args.max_flash,
+        ram: args.max_ram,
+    };
     let student = match &args.config {
         Some(path) => {
-            let text = String::from_utf8(common::read_file(path)?).with_context(|| format!("{} is no text", path.display()))?;
+            let text = String::from_utf8(common::read_file(path)?)
+                .with_context(|| format!("{} is no text", path.display()))?;
             StudentConfig::from_toml(&text).with_context(|| path.display().to_string())?
         }
         None => budget::suggestion(budget),
     };
     let folder = args.out.clone().unwrap_or_else(|| default_folder(args));
-    let targets = folder.parent().unwrap_or(Path::new("")).join("soft-targets");
-    let train = TrainConfig { epochs: args.epochs.unwrap_or_else(|| distill::default_epochs(rows)), ..train_config };
-    let plan = Plan { student, train, budget, adapt: args.config.is_none(), folder, targets };
+    let targets = folder
+        .parent()
+        .unwrap_or(Path::new(""))
+        .join("soft-targets");
+    let train = TrainConfig {
+        epochs: args.epochs.unwrap_or_else(|| distill::default_epochs(rows)),
+        ..train_config
+    };
+    let plan = Plan {
+        student,
+        train,
+        budget,
+        adapt: args.config.is_none(),
+        folder,
+        targets,
+    };
     begin(&plan, &task, teacher.as_deref())?;
 
     let mut stages = Stages::new(common, &plan);
-    let report = distill::distill(&plan, &task, teacher.as_deref_mut(), &device, &mut |event| stages.show(event))?;
+    let report = distill::distill(
+        &plan,
+        &task,
+        teacher.as_deref_mut(),
+        &device,
+        &mut |event| stages.show(event),
+    )?;
     stages.end();
     let path = plan.folder.join("report.json");
     files::write_whole(&path, &serde_json::to_vec_pretty(&report)?)?;
@@ -165,30 +197,65 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
 }
 
 fn train_config(args: &Args) -> Result<TrainConfig, UsageError> {
-    let check = |is_right: bool, name: &str, value: &dyn std::fmt::Display, expected: &str| match is_right {
-        true => Ok(()),
-        false => Err(UsageError(format!("--{name} {value}: {expected} is expected"))),
+    let check = |is_right: bool, name: &str, value: &dyn std::fmt::Display, expected: &str| {
+        match is_right {
+            true => Ok(()),
+            false => Err(UsageError(format!(
+                "--{name} {value}: {expected} is expected"
+            ))),
+        }
     };
     let positive = |value: f64| value.is_finite() && value > 0.0;
     if let Some(epochs) = args.epochs {
         check(positive(epochs), "epochs", &epochs, "a number above 0")?;
     }
-    check(positive(args.learning_rate), "learning-rate", &args.learning_rate, "a number above 0")?;
-    check(positive(args.temperature), "temperature", &args.temperature, "a number above 0")?;
-    check((0.0..=1.0).contains(&args.alpha), "alpha", &args.alpha, "a number from 0 to 1")?;
-    check(args.batch_size > 0, "batch-size", &args.batch_size, "at least 1")?;
+    check(
+        positive(args.learning_rate),
+        "learning-rate",
+        &args.learning_rate,
+        "a number above 0",
+    )?;
+    check(
+        positive(args.temperature),
+        "temperature",
+        &args.temperature,
+        "a number above 0",
+    )?;
+    check(
+        (0.0..=1.0).contains(&args.alpha),
+        "alpha",
+        &args.alpha,
+        "a number from 0 to 1",
+    )?;
+    check(
+        args.batch_size > 0,
+        "batch-size",
+        &args.batch_size,
+        "at least 1",
+    )?;
     Ok(TrainConfig {
         batch_size: args.batch_size,
         learning_rate: args.learning_rate,
         seed: args.seed.seed,
-        loss: LossConfig { alpha: args.alpha, soft: args.loss, temperature: args.temperature },
+        loss: LossConfig {
+            alpha: args.alpha,
+            soft: args.loss,
+            temperature: args.temperature,
+        },
         ..TrainConfig::default()
     })
 }
 
 fn default_folder(args: &Args) -> PathBuf {
-    let name = args.data.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    let name = name.as_deref().and_then(|name| name.split('.').next()).unwrap_or("sentiment-en");
+    let name = args
+        .data
+        .as_deref()
+        .and_then(Path::file_name)
+        .map(|name| name.to_string_lossy().into_owned());
+    let name = name
+        .as_deref()
+        .and_then(|name| name.split('.').next())
+        .unwrap_or("sentiment-en");
     Path::new("runs").join(format!("{name}-seed-{}", args.seed.seed))
 }
 
@@ -199,27 +266,45 @@ fn prepare(
     device: &burn::tensor::Device,
 ) -> anyhow::Result<(Task, Option<Box<dyn Teacher>>)> {
     let shipped = args.data.is_none();
-    let path = args.data.clone().unwrap_or_else(|| common::shipped("data/sst2.train.tsv.zst"));
+    let path = args
+        .data
+        .clone()
+        .unwrap_or_else(|| common::shipped("data/sst2.train.tsv.zst"));
     let mut train = args.read.read(&path, None, common)?;
     let mut teacher = match args.labels_only {
         true => None,
-        false => Some(teacher::open(&args.teacher.clone().unwrap_or_else(|| common::shipped(common::TEACHER)), device)?),
+        false => Some(teacher::open(
+            &args
+                .teacher
+                .clone()
+                .unwrap_or_else(|| common::shipped(common::TEACHER)),
+            device,
+        )?),
     };
     if train.labels.is_empty() {
         // Texts without labels: the task is the teacher's.
         let Some(teacher) = &teacher else {
-            return Err(UsageError(format!("{} has no labels to learn from", path.display())).into());
+            return Err(
+                UsageError(format!("{} has no labels to learn from", path.display())).into(),
+            );
         };
         train.labels = teacher.labels().to_vec();
     }
-    if let Some(known) = teacher.as_ref().map(|teacher| teacher.labels()).filter(|known| !same_set(known, &train.labels)) {
+    if let Some(known) = teacher
+        .as_ref()
+        .map(|teacher| teacher.labels())
+        .filter(|known| !same_set(known, &train.labels))
+    {
         let warning = format!(
             "the teacher's labels are {}, those of {} are {}",
             known.join(", "),
             path.display(),
             train.labels.join(", ")
         );
-        let remedy = format!("`thimble teacher train --data {} --out my-teacher`, then --teacher my-teacher", path.display());
+        let remedy = format!(
+            "`thimble teacher train --data {} --out my-teacher`, then --teacher my-teacher",
+            path.display()
+        );
         ensure!(
             args.teacher.is_none(),
             "{warning}; fine-tune a teacher for them with {remedy}, or rename labels with --map-label"
@@ -230,40 +315,77 @@ fn prepare(
     let labels = train.labels.clone();
     let dev = match &args.dev {
         Some(path) => Some(args.read.read(path, Some(labels.clone()), common)?),
-        None if shipped => Some(args.read.read(&common::shipped("data/sst2.dev.tsv"), Some(labels.clone()), common)?),
+        None if shipped => Some(args.read.read(
+            &common::shipped("data/sst2.dev.tsv"),
+            Some(labels.clone()),
+            common,
+        )?),
         None => None,
     };
-    let mut transfer = Dataset { labels, examples: Vec::new() };
+    let mut transfer = Dataset {
+        labels,
+        examples: Vec::new(),
+    };
     let more = match args.unlabeled.is_empty() && shipped {
         true => vec![common::shipped("data/films.txt.zst")],
         false => args.unlabeled.clone(),
     };
     for path in &more {
-        let options = crate::data::ReadOptions { texts_only: true, ..args.read.options(None) };
+        let options = crate::data::ReadOptions {
+            texts_only: true,
+            ..args.read.options(None)
+        };
         let texts = crate::data::read(path, &options)?;
-        transfer.examples.extend(texts.examples.into_iter().map(|example| Example { label: None, logits: None, ..example }));
+        transfer
+            .examples
+            .extend(texts.examples.into_iter().map(|example| Example {
+                label: None,
+                logits: None,
+                ..example
+            }));
     }
     if !transfer.is_empty() && teacher.is_none() {
-        common.warn("texts without labels teach nothing without a teacher: they serve the vocabulary alone");
+        common.warn(
+            "texts without labels teach nothing without a teacher: they serve the vocabulary alone",
+        );
     }
     let (mut train, dev) = match dev {
         Some(dev) => (train, dev),
         None => split(train, args.seed.seed),
     };
     let mut dev = dev;
-    for (set, name) in [(&mut train, "the training set"), (&mut transfer, "the unlabelled texts")] {
+    for (set, name) in [
+        (&mut train, "the training set"),
+        (&mut transfer, "the unlabelled texts"),
+    ] {
         set.remove_empty();
         let removed = overlap::remove(set, &dev);
         if removed > 0 {
-            common.warn(format!("{removed} rows of {name} also stand in the dev set and are left out"));
+            common.warn(format!(
+                "{removed} rows of {name} also stand in the dev set and are left out"
+            ));
         }
     }
     if dev.labelled() > 0 {
         dev.examples.retain(|row| row.label.is_some());
     }
-    ensure!(!train.is_empty(), "{} holds no text to learn from", path.display());
-    ensure!(!dev.is_empty(), "there is no text to judge by; name some with --dev");
-    Ok((Task { train, dev, transfer }, teacher))
+    ensure!(
+        !train.is_empty(),
+        "{} holds no text to learn from",
+        path.display()
+    );
+    ensure!(
+        !dev.is_empty(),
+        "there is no text to judge by; name some with --dev"
+    );
+    Ok((
+        Task {
+            train,
+            dev,
+            transfer,
+        },
+        teacher,
+    ))
 }
 
 fn same_set(a: &[String], b: &[String]) -> bool {
@@ -279,19 +401,45 @@ fn split(train: Dataset, seed: u64) -> (Dataset, Dataset) {
     let labels = train.labels.clone();
     let (mut rest, mut dev) = (Vec::new(), Vec::new());
     for (index, example) in train.examples.into_iter().enumerate() {
-        if index % 10 == 9 { dev.push(example) } else { rest.push(example) }
+        if index % 10 == 9 {
+            dev.push(example)
+        } else {
+            rest.push(example)
+        }
     }
-    (Dataset { labels: labels.clone(), examples: rest }, Dataset { labels, examples: dev })
+    (
+        Dataset {
+            labels: labels.clone(),
+            examples: rest,
+        },
+        Dataset {
+            labels,
+            examples: dev,
+        },
+    )
 }
 
 /// Gives texts without labels the teacher's.
-fn label_by_teacher(dev: &mut Dataset, teacher: Option<&mut (dyn Teacher + 'static)>, common: &Common) -> anyhow::Result<()> {
+fn label_by_teacher(
+    dev: &mut Dataset,
+    teacher: Option<&mut (dyn Teacher + 'static)>,
+    common: &Common,
+) -> anyhow::Result<()> {
     let Some(teacher) = teacher else {
         anyhow::bail!("no text has a label to judge by; name some with --dev");
     };
     common.warn("no text has a label: the student is judged by the teacher's answers, so accuracy means agreement with it");
-    let order: Vec<usize> =
-        dev.labels.iter().map(|label| teacher.labels().iter().position(|known| known == label).unwrap_or(0)).collect();
+    let order: Vec<usize> = dev
+        .labels
+        .iter()
+        .map(|label| {
+            teacher
+                .labels()
+                .iter()
+                .position(|known| known == label)
+                .unwrap_or(0)
+        })
+        .collect();
     let logits = teacher.logits(&dev.texts())?;
     for (example, logits) in dev.examples.iter_mut().zip(logits) {
         let ordered: Vec<f32> = order.iter().map(|&i| logits[i]).collect();
@@ -322,8 +470,12 @@ fn begin(plan: &Plan, task: &Task, teacher: Option<&dyn Teacher>) -> anyhow::Res
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| path.display().to_string()),
     }
-    std::fs::create_dir_all(&plan.folder).with_context(|| format!("{} cannot be made", plan.folder.display()))?;
-    files::write_whole(&plan.folder.join("config.toml"), toml::to_string(&plan.student)?.as_bytes())?;
+    std::fs::create_dir_all(&plan.folder)
+        .with_context(|| format!("{} cannot be made", plan.folder.display()))?;
+    files::write_whole(
+        &plan.folder.join("config.toml"),
+        toml::to_string(&plan.student)?.as_bytes(),
+    )?;
     files::write_whole(&path, &manifest)?;
     Ok(())
 }
@@ -337,7 +489,11 @@ struct Stages<'a> {
 
 impl<'a> Stages<'a> {
     fn new(common: &'a Common, plan: &Plan) -> Self {
-        Self { common, metrics: plan.folder.join("metrics.csv"), bar: None }
+        Self {
+            common,
+            metrics: plan.folder.join("metrics.csv"),
+            bar: None,
+        }
     }
 
     fn bar(&mut self, name: &'static str, done: usize, all: usize) -> &indicatif::ProgressBar {
@@ -361,13 +517,24 @@ impl<'a> Stages<'a> {
             Event::Label { done, all } => {
                 let first = self.bar.is_none();
                 if first && done < all {
-                    common.note(format!("1/3 the teacher labels {} texts", thousands(all as u64)));
+                    common.note(format!(
+                        "1/3 the teacher labels {} texts",
+                        thousands(all as u64)
+                    ));
                 }
                 self.bar("labelling", done, all);
             }
-            Event::Sizes { config, file_bytes, ram_bytes } => {
+            Event::Sizes {
+                config,
+                file_bytes,
+                ram_bytes,
+            } => {
                 self.end();
-                let channels: Vec<String> = config.convs.iter().map(|conv| conv.channels.to_string()).collect();
+                let channels: Vec<String> = config
+                    .convs
+                    .iter()
+                    .map(|conv| conv.channels.to_string())
+                    .collect();
                 common.note(format!(
                     "2/3 the student learns: {} pieces × {} values of {} bits, convolutions of {} channels, {} bytes of flash at most, {} of RAM",
                     thousands(config.pieces as u64),
@@ -380,7 +547,8 @@ impl<'a> Stages<'a> {
             }
             Event::Train(state) => {
                 let bar = self.bar("training", state.step, state.steps).clone();
-                if let Some(evaluation) = state.evaluation.as_ref().filter(|e| e.step == state.step) {
+                if let Some(evaluation) = state.evaluation.as_ref().filter(|e| e.step == state.step)
+                {
                     let line = line(evaluation);
                     bar.set_message(line.clone());
                     bar.suspend(|| common.note(&line));
@@ -397,7 +565,9 @@ impl<'a> Stages<'a> {
     /// The evaluations as a CSV file; a by-product, so that a full disk shows itself at the next checkpoint.
     fn write(&self, history: &[Evaluation]) {
         let mut writer = csv::Writer::from_writer(Vec::new());
-        let written = history.iter().try_for_each(|evaluation| writer.serialize(evaluation));
+        let written = history
+            .iter()
+            .try_for_each(|evaluation| writer.serialize(evaluation));
         if let (Ok(()), Ok(bytes)) = (written, writer.into_inner()) {
             let _ = files::write_whole(&self.metrics, &bytes);
         }
@@ -416,31 +586,63 @@ fn line(evaluation: &Evaluation) -> String {
         evaluation.step,
         evaluation.loss,
         percent(evaluation.accuracy),
-        if evaluation.quantized { "rounded as integers" } else { "floats" }
+        if evaluation.quantized {
+            "rounded as integers"
+        } else {
+            "floats"
+        }
     )
 }
 
 fn print(out: &mut impl Write, report: &Report, task: &Task) -> anyhow::Result<()> {
     let mut table = Table::new(&["<", ""]);
     let mut row = |name: &str, value: String| table.row([name.to_owned(), value]);
-    if let Some(accuracy) = report.teacher.as_ref().and_then(|teacher| teacher.teacher_accuracy) {
+    if let Some(accuracy) = report
+        .teacher
+        .as_ref()
+        .and_then(|teacher| teacher.teacher_accuracy)
+    {
         row("teacher, dev accuracy", percent(accuracy));
     }
     row("student in floats", percent(report.float_accuracy));
     row("student in integers", percent(report.int8.accuracy));
     row("macro F1", percent(report.int8.macro_f1));
     row("calibration error (ECE)", percent(report.int8.ece));
-    row("integers agree with floats", percent(report.float_to_int8.agreement));
-    row("largest difference of a logit", format!("{:.4}", report.float_to_int8.largest_logit_difference));
+    row(
+        "integers agree with floats",
+        percent(report.float_to_int8.agreement),
+    );
+    row(
+        "largest difference of a logit",
+        format!("{:.4}", report.float_to_int8.largest_logit_difference),
+    );
     if let Some(teacher) = &report.teacher {
         row("agreement with the teacher", percent(teacher.agreement));
     }
-    row("model file", format!("{} bytes", thousands(report.file_bytes as u64)));
-    row("RAM of a session", format!("{} bytes", thousands(report.ram_bytes as u64)));
-    row("golden vectors verified", thousands(report.verified.vectors as u64));
-    writeln!(out, "{}, judged on {} texts:", report.model.display(), thousands(task.dev.len() as u64))?;
+    row(
+        "model file",
+        format!("{} bytes", thousands(report.file_bytes as u64)),
+    );
+    row(
+        "RAM of a session",
+        format!("{} bytes", thousands(report.ram_bytes as u64)),
+    );
+    row(
+        "golden vectors verified",
+        thousands(report.verified.vectors as u64),
+    );
+    writeln!(
+        out,
+        "{}, judged on {} texts:",
+        report.model.display(),
+        thousands(task.dev.len() as u64)
+    )?;
     table.print(out, "  ")?;
-    let example = task.dev.examples.first().map_or("", |example| example.text.trim());
+    let example = task
+        .dev
+        .examples
+        .first()
+        .map_or("", |example| example.text.trim());
     writeln!(
         out,
         "next: thimble classify --model {} {:?}",
@@ -456,7 +658,13 @@ mod tests {
 
     #[test]
     fn sizes_are_read() {
-        for (text, expected) in [("4096", 4096), ("128K", 131_072), ("96k", 98_304), ("224KiB", 229_376), ("1M", 1 << 20)] {
+        for (text, expected) in [
+            ("4096", 4096),
+            ("128K", 131_072),
+            ("96k", 98_304),
+            ("224KiB", 229_376),
+            ("1M", 1 << 20),
+        ] {
             assert_eq!(bytes(text), Ok(expected), "{text}");
         }
         for text in ["", "0", "K", "-1", "1.5K", "99999999999999999999K"] {

@@ -12,8 +12,8 @@ use super::common::{Common, DeviceArgs, ReadArgs};
 use super::model::{ModelArgs, ModelFile};
 use super::output::{self, Table, percent, thousands};
 use crate::data::{self, Dataset};
-use crate::teacher;
 use crate::eval::{self, Agreement, Metrics, Outcome, Prediction};
+use crate::teacher;
 
 /// Arguments of `thimble eval`.
 #[derive(Debug, clap::Args)]
@@ -100,8 +100,14 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     let answer = Answer {
         metrics: Metrics::of(&labels, &outcomes),
         teacher: teacher.map(|(from, logits)| compare(from, &data, &predictions, &logits)),
-        model: FileAnswer { file: file.path.clone(), digest: file.digest() },
-        data: FileAnswer { file: args.data.clone(), digest: data.digest() },
+        model: FileAnswer {
+            file: file.path.clone(),
+            digest: file.digest(),
+        },
+        data: FileAnswer {
+            file: args.data.clone(),
+            digest: data.digest(),
+        },
         unlabelled: data.len() - data.labelled(),
         tokens: predictions.iter().map(|prediction| prediction.tokens).sum(),
         seconds,
@@ -138,7 +144,10 @@ fn teacher_logits(args: &Args, data: &Dataset) -> anyhow::Result<Option<TeacherL
             );
         };
         let logits = teacher.logits(&data.texts())?;
-        let logits = logits.into_iter().map(|row| Some(order.iter().map(|&i| row[i]).collect())).collect();
+        let logits = logits
+            .into_iter()
+            .map(|row| Some(order.iter().map(|&i| row[i]).collect()))
+            .collect();
         return Ok(Some((path.clone(), logits)));
     }
     if let Some(path) = &args.soft_targets {
@@ -148,8 +157,11 @@ fn teacher_logits(args: &Args, data: &Dataset) -> anyhow::Result<Option<TeacherL
             .iter()
             .filter_map(|example| Some((example.text.as_str(), example.logits.as_ref()?)))
             .collect();
-        let logits: Vec<_> =
-            data.examples.iter().map(|example| known.get(example.text.as_str()).copied().cloned()).collect();
+        let logits: Vec<_> = data
+            .examples
+            .iter()
+            .map(|example| known.get(example.text.as_str()).copied().cloned())
+            .collect();
         ensure!(
             logits.iter().any(Option::is_some),
             "{} has soft targets for none of the texts in {}; write them with `thimble teacher label`",
@@ -159,17 +171,34 @@ fn teacher_logits(args: &Args, data: &Dataset) -> anyhow::Result<Option<TeacherL
         return Ok(Some((path.clone(), logits)));
     }
     if data.examples.iter().any(|example| example.logits.is_some()) {
-        let logits = data.examples.iter().map(|example| example.logits.clone()).collect();
+        let logits = data
+            .examples
+            .iter()
+            .map(|example| example.logits.clone())
+            .collect();
         return Ok(Some((args.data.clone(), logits)));
     }
     Ok(None)
 }
 
-fn compare(from: PathBuf, data: &Dataset, predictions: &[Prediction], logits: &[Option<Vec<f32>>]) -> Comparison {
-    let rows = data.examples.iter().zip(predictions).zip(logits).filter_map(|((example, prediction), logits)| {
-        Some((prediction.label, logits.as_deref()?, example.label))
-    });
-    Comparison { from, agreement: Agreement::of(rows) }
+fn compare(
+    from: PathBuf,
+    data: &Dataset,
+    predictions: &[Prediction],
+    logits: &[Option<Vec<f32>>],
+) -> Comparison {
+    let rows = data
+        .examples
+        .iter()
+        .zip(predictions)
+        .zip(logits)
+        .filter_map(|((example, prediction), logits)| {
+            Some((prediction.label, logits.as_deref()?, example.label))
+        });
+    Comparison {
+        from,
+        agreement: Agreement::of(rows),
+    }
 }
 
 fn print(out: &mut impl Write, answer: &Answer, file: &ModelFile) -> anyhow::Result<()> {
@@ -189,27 +218,44 @@ fn print(out: &mut impl Write, answer: &Answer, file: &ModelFile) -> anyhow::Res
     figure("macro F1", percent(metrics.macro_f1));
     figure("calibration error", percent(metrics.ece));
     if let Some(teacher) = &answer.teacher {
-        figure("agreement with teacher", percent(teacher.agreement.agreement));
+        figure(
+            "agreement with teacher",
+            percent(teacher.agreement.agreement),
+        );
         if let Some(accuracy) = teacher.agreement.teacher_accuracy {
             figure("accuracy of the teacher", percent(accuracy));
         }
     }
-    figure("texts a second", thousands(answer.sentences_per_second as u64));
+    figure(
+        "texts a second",
+        thousands(answer.sentences_per_second as u64),
+    );
     figures.print(out, "  ")?;
     writeln!(out)?;
 
     let mut classes = Table::new(&["class<", "texts", "precision", "recall", "F1"]);
     for class in &metrics.per_class {
         let shares = [class.precision, class.recall, class.f1].map(percent);
-        classes.row([class.label.clone(), thousands(class.support)].into_iter().chain(shares));
+        classes.row(
+            [class.label.clone(), thousands(class.support)]
+                .into_iter()
+                .chain(shares),
+        );
     }
     classes.print(out, "  ")?;
     writeln!(out)?;
 
-    let heading: Vec<&str> = ["true \\ answered<"].into_iter().chain(metrics.labels.iter().map(String::as_str)).collect();
+    let heading: Vec<&str> = ["true \\ answered<"]
+        .into_iter()
+        .chain(metrics.labels.iter().map(String::as_str))
+        .collect();
     let mut confusion = Table::new(&heading);
     for (label, row) in metrics.labels.iter().zip(&metrics.confusion) {
-        confusion.row([label.clone()].into_iter().chain(row.iter().map(|&count| thousands(count))));
+        confusion.row(
+            [label.clone()]
+                .into_iter()
+                .chain(row.iter().map(|&count| thousands(count))),
+        );
     }
     confusion.print(out, "  ")?;
     Ok(())

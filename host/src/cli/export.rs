@@ -47,7 +47,11 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     match &args.out {
         Some(path) => {
             files::write_whole(path, text.as_bytes())?;
-            common.note(format!("{}: written, {} pieces", path.display(), model.vocab().len()));
+            common.note(format!(
+                "{}: written, {} pieces",
+                path.display(),
+                model.vocab().len()
+            ));
         }
         None => {
             let mut out = output::stdout();
@@ -63,8 +67,11 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
 /// There are no added tokens: Hugging Face would find the name of one, such as `[UNK]`, in the middle of a text, where
 /// the model reads a bracket and letters.
 fn tokenizer(model: &Model<'_>) -> Value {
-    let vocabulary: Map<String, Value> =
-        tokenize::pieces(model).into_iter().zip(0u32..).map(|(piece, id)| (piece, id.into())).collect();
+    let vocabulary: Map<String, Value> = tokenize::pieces(model)
+        .into_iter()
+        .zip(0u32..)
+        .map(|(piece, id)| (piece, id.into()))
+        .collect();
     let normalization = model.charmap().normalization();
     json!({
         "version": "1.0",

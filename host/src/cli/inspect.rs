@@ -64,8 +64,10 @@ pub fn run(args: &Args, _common: &Common) -> anyhow::Result<()> {
 }
 
 fn answer(file: &ModelFile, model: &Model<'_>) -> Answer {
-    let mut sections: Map<String, Value> =
-        model.sections().map(|(kind, range)| (kind.name().to_owned(), range.len().into())).collect();
+    let mut sections: Map<String, Value> = model
+        .sections()
+        .map(|(kind, range)| (kind.name().to_owned(), range.len().into()))
+        .collect();
     let inside: usize = model.sections().map(|(_, range)| range.len()).sum();
     sections.insert("header".to_owned(), (file.bytes.len() - inside).into());
     Answer {
@@ -83,7 +85,10 @@ fn answer(file: &ModelFile, model: &Model<'_>) -> Answer {
         temperature: f64::from(INVERSE_TEMPERATURE_ONE) / f64::from(model.inverse_temperature()),
         layers: model.layers().map(|layer| describe(&layer)).collect(),
         golden_vectors: model.golden().count(),
-        provenance: model.provenance().map(|(key, value)| (key.to_owned(), value.into())).collect(),
+        provenance: model
+            .provenance()
+            .map(|(key, value)| (key.to_owned(), value.into()))
+            .collect(),
     }
 }
 
@@ -91,8 +96,16 @@ fn describe(layer: &Layer<'_>) -> String {
     let relu = |relu: bool| if relu { ", ReLU" } else { "" };
     match layer {
         Layer::Embedding(e) => {
-            let bits = if matches!(e.table, Rows::Int8(_)) { 8 } else { 4 };
-            format!("embedding {} × {}, {bits} bits", thousands(e.rows as u64), e.dim)
+            let bits = if matches!(e.table, Rows::Int8(_)) {
+                8
+            } else {
+                4
+            };
+            format!(
+                "embedding {} × {}, {bits} bits",
+                thousands(e.rows as u64),
+                e.dim
+            )
         }
         Layer::Conv1d(c) => format!(
             "conv1d {} → {}, kernel {}, dilation {}, groups {}{}",
@@ -107,7 +120,11 @@ fn describe(layer: &Layer<'_>) -> String {
         Layer::Relu => "ReLU".to_owned(),
         Layer::Pool { max, mean } => {
             let parts = [(*max, "maximum"), (*mean, "mean")];
-            let names: Vec<&str> = parts.into_iter().filter(|(has, _)| *has).map(|(_, name)| name).collect();
+            let names: Vec<&str> = parts
+                .into_iter()
+                .filter(|(has, _)| *has)
+                .map(|(_, name)| name)
+                .collect();
             format!("{} over time", names.join(" and "))
         }
         Layer::Dense(d) => format!("dense {} → {}{}", d.inputs, d.outputs, relu(d.relu)),
@@ -121,7 +138,10 @@ fn print(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
     figure("labels", answer.labels.join(", "));
     figure("pieces", thousands(answer.vocab_size));
     figure("parameters", thousands(answer.parameters));
-    figure("RAM of a session, bytes", thousands(answer.ram_bytes as u64));
+    figure(
+        "RAM of a session, bytes",
+        thousands(answer.ram_bytes as u64),
+    );
     figure("multiply-adds a token", thousands(answer.macs_per_token));
     figure("multiply-adds a text", thousands(answer.macs_per_text));
     figure("golden vectors", thousands(answer.golden_vectors as u64));
@@ -131,9 +151,17 @@ fn print(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
     let whole = answer.file_bytes.max(1) as f64;
     for (name, bytes) in &answer.sections {
         let bytes = bytes.as_u64().unwrap_or(0);
-        flash.row([name.clone(), thousands(bytes), percent(bytes as f64 / whole)]);
+        flash.row([
+            name.clone(),
+            thousands(bytes),
+            percent(bytes as f64 / whole),
+        ]);
     }
-    flash.row(["file".to_owned(), thousands(answer.file_bytes as u64), percent(1.0)]);
+    flash.row([
+        "file".to_owned(),
+        thousands(answer.file_bytes as u64),
+        percent(1.0),
+    ]);
     flash.print(out, "  ")?;
     writeln!(out)?;
     for (index, layer) in answer.layers.iter().enumerate() {
@@ -141,7 +169,11 @@ fn print(out: &mut impl Write, answer: &Answer) -> anyhow::Result<()> {
     }
     writeln!(out)?;
     for (key, value) in &answer.provenance {
-        writeln!(out, "  {key}: {}", output::printable(value.as_str().unwrap_or_default()))?;
+        writeln!(
+            out,
+            "  {key}: {}",
+            output::printable(value.as_str().unwrap_or_default())
+        )?;
     }
     writeln!(out, "  sha256: {}", answer.digest)?;
     Ok(())

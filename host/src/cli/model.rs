@@ -38,13 +38,19 @@ pub(super) struct ModelFile {
 
 impl ModelFile {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        Ok(Self { path: path.to_owned(), bytes: common::read_file(path)? })
+        Ok(Self {
+            path: path.to_owned(),
+            bytes: common::read_file(path)?,
+        })
     }
 
     /// The checked view of the bytes.
     pub(super) fn parse(&self) -> anyhow::Result<Model<'_>> {
         Model::parse(&self.bytes).with_context(|| {
-            format!("{} is no model that can be used; copy or make it anew with `thimble distill`", self.path.display())
+            format!(
+                "{} is no model that can be used; copy or make it anew with `thimble distill`",
+                self.path.display()
+            )
         })
     }
 

@@ -43,7 +43,10 @@ impl TextArgs {
         match &self.file {
             None if !self.texts.is_empty() => {
                 for text in &self.texts {
-                    visit(Text { bytes: text.as_encoded_bytes(), last_for_now: false })?;
+                    visit(Text {
+                        bytes: text.as_encoded_bytes(),
+                        last_for_now: false,
+                    })?;
                 }
                 Ok(())
             }
@@ -57,24 +60,45 @@ impl TextArgs {
         }
     }
 
-    fn file(&self, path: &Path, mut visit: impl FnMut(Text<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-        let columns = matches!(Format::from_path(path), Some(Format::Tsv | Format::Csv | Format::JsonLines));
+    fn file(
+        &self,
+        path: &Path,
+        mut visit: impl FnMut(Text<'_>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let columns = matches!(
+            Format::from_path(path),
+            Some(Format::Tsv | Format::Csv | Format::JsonLines)
+        );
         if columns || self.text_column.is_some() {
             let text_column = self.text_column.clone();
-            let options = ReadOptions { text_column, texts_only: true, ..ReadOptions::default() };
+            let options = ReadOptions {
+                text_column,
+                texts_only: true,
+                ..ReadOptions::default()
+            };
             for example in data::read(path, &options)?.examples {
-                visit(Text { bytes: example.text.as_bytes(), last_for_now: false })?;
+                visit(Text {
+                    bytes: example.text.as_bytes(),
+                    last_for_now: false,
+                })?;
             }
             return Ok(());
         }
         let name = || format!("{} cannot be read", path.display());
-        anyhow::ensure!(!path.is_dir(), "{} is a folder; name a file in it", path.display());
+        anyhow::ensure!(
+            !path.is_dir(),
+            "{} is a folder; name a file in it",
+            path.display()
+        );
         let mut reader = BufReader::new(File::open(path).with_context(name)?);
-        let reader: Box<dyn Read> = match Compression::detect(path, reader.fill_buf().with_context(name)?) {
-            Compression::None => Box::new(reader),
-            Compression::Zstd => Box::new(zstd::Decoder::with_buffer(reader).with_context(name)?),
-            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
-        };
+        let reader: Box<dyn Read> =
+            match Compression::detect(path, reader.fill_buf().with_context(name)?) {
+                Compression::None => Box::new(reader),
+                Compression::Zstd => {
+                    Box::new(zstd::Decoder::with_buffer(reader).with_context(name)?)
+                }
+                Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
+            };
         lines(&mut BufReader::new(reader), visit).with_context(|| path.display().to_string())
     }
 }
@@ -99,6 +123,9 @@ fn lines(
             bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
             first = false;
         }
-        visit(Text { bytes, last_for_now: !reader.buffer().contains(&b'\n') })?;
+        visit(Text {
+            bytes,
+            last_for_now: !reader.buffer().contains(&b'\n'),
+        })?;
     }
 }

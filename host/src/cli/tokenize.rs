@@ -46,12 +46,21 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     let mut out = output::stdout();
     args.texts.for_each(common, |text| {
         ids.clear();
-        tokenizer.push_bytes(model.charmap(), model.vocab(), text.bytes, &mut |id| ids.push(id));
+        tokenizer.push_bytes(model.charmap(), model.vocab(), text.bytes, &mut |id| {
+            ids.push(id)
+        });
         tokenizer.finish(model.charmap(), model.vocab(), &mut |id| ids.push(id));
         let pieces: Vec<&str> = ids.iter().map(|&id| pieces[id as usize].as_str()).collect();
         if args.json {
             let text = String::from_utf8_lossy(text.bytes);
-            output::json(&mut out, &Answer { text: &text, ids: &ids, pieces })?;
+            output::json(
+                &mut out,
+                &Answer {
+                    text: &text,
+                    ids: &ids,
+                    pieces,
+                },
+            )?;
         } else {
             writeln!(out, "{}", pieces.join(" "))?;
         }
@@ -69,7 +78,9 @@ pub(super) fn pieces(model: &Model<'_>) -> Vec<String> {
     (0..model.vocab().len())
         .map(|id| {
             let mut piece = String::new();
-            model.vocab().piece(id, model.charmap(), &mut |character| piece.push(character));
+            model
+                .vocab()
+                .piece(id, model.charmap(), &mut |character| piece.push(character));
             piece
         })
         .collect()

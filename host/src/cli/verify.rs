@@ -44,15 +44,23 @@ struct Answer<'a> {
 /// An unusable model, a target that is not supported, no vectors, or the first difference with both sides.
 pub fn run(args: &Args, _common: &Common) -> anyhow::Result<()> {
     if args.target != "host" {
-        return Err(UsageError(format!("unknown target {:?}; supported: host", args.target)).into());
+        return Err(
+            UsageError(format!("unknown target {:?}; supported: host", args.target)).into(),
+        );
     }
     let file = ModelFile::open(&args.model)?;
     let model = file.parse()?;
-    let counts = eval::verify(&model).with_context(|| format!("{} is NOT verified", file.path.display()))?;
+    let counts =
+        eval::verify(&model).with_context(|| format!("{} is NOT verified", file.path.display()))?;
     let mut out = output::stdout();
     if args.json {
-        let answer =
-            Answer { model: file.path.clone(), digest: file.digest(), target: &args.target, verified: true, counts };
+        let answer = Answer {
+            model: file.path.clone(),
+            digest: file.digest(),
+            target: &args.target,
+            verified: true,
+            counts,
+        };
         output::json(&mut out, &answer)?;
     } else {
         writeln!(

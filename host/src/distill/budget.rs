@@ -19,7 +19,10 @@ pub struct Budget {
 impl Default for Budget {
     /// What leaves room for the program in a chip of 256 KiB of flash and 16 KiB of RAM.
     fn default() -> Self {
-        Self { flash: 224 * 1024, ram: 6 * 1024 }
+        Self {
+            flash: 224 * 1024,
+            ram: 6 * 1024,
+        }
     }
 }
 
@@ -44,14 +47,21 @@ pub fn suggestion(budget: Budget) -> StudentConfig {
         20.. => (1_200, 16, 24),
         _ => (500, 12, 16),
     };
-    let mut config = StudentConfig { pieces, embedding, ..StudentConfig::default() };
-    config.convs.iter_mut().for_each(|conv| conv.channels = channels);
+    let mut config = StudentConfig {
+        pieces,
+        embedding,
+        ..StudentConfig::default()
+    };
+    config
+        .convs
+        .iter_mut()
+        .for_each(|conv| conv.channels = channels);
     config
 }
 
 /// Passes over `rows` texts: more over few, so that there are enough steps.
 pub fn default_epochs(rows: usize) -> f64 {
-    (650_000.0 / rows.max(1) as f64).clamp(4.0, 60.0).round()
+    (850_000.0 / rows.max(1) as f64).clamp(4.0, 60.0).round()
 }
 
 /// Finds the sizes and chooses the vocabulary. Only a plan that may be adapted is made smaller.
@@ -66,7 +76,12 @@ pub(super) fn fit(
     loop {
         let (bytes, ram_bytes) = sizes(&config, &vocabulary, labels)?;
         let file_bytes = bytes + EVIDENCE;
-        let over = |what, needed, allowed, remedy| DistillError::Budget { what, needed, allowed, remedy };
+        let over = |what, needed, allowed, remedy| DistillError::Budget {
+            what,
+            needed,
+            allowed,
+            remedy,
+        };
         if ram_bytes > plan.budget.ram {
             let remedy = "allow more with --max-ram or narrow the layers of --config";
             let error = over("RAM", ram_bytes, plan.budget.ram, remedy);
@@ -85,7 +100,12 @@ pub(super) fn fit(
             vocabulary = choose(config.pieces)?;
         } else {
             config.pieces = vocabulary.len();
-            return Ok(Sized { config, vocabulary, file_bytes, ram_bytes });
+            return Ok(Sized {
+                config,
+                vocabulary,
+                file_bytes,
+                ram_bytes,
+            });
         }
     }
 }
@@ -94,16 +114,28 @@ pub(super) fn fit(
 fn narrow(config: &mut StudentConfig) -> bool {
     let less = |width: usize| (width * 7 / 8) & !3;
     let convs = |conv: &ConvConfig| less(conv.channels);
-    if less(config.embedding) < 8 || config.convs.iter().any(|conv| convs(conv) < 8 || conv.groups > 1) {
+    if less(config.embedding) < 8
+        || config
+            .convs
+            .iter()
+            .any(|conv| convs(conv) < 8 || conv.groups > 1)
+    {
         return false;
     }
     config.embedding = less(config.embedding);
-    config.convs.iter_mut().for_each(|conv| conv.channels = convs(conv));
+    config
+        .convs
+        .iter_mut()
+        .for_each(|conv| conv.channels = convs(conv));
     true
 }
 
 /// Bytes of the file without golden vectors and provenance, and of a session's memory.
-fn sizes(config: &StudentConfig, vocabulary: &Vocabulary, labels: &[String]) -> Result<(usize, usize), StudentError> {
+fn sizes(
+    config: &StudentConfig,
+    vocabulary: &Vocabulary,
+    labels: &[String],
+) -> Result<(usize, usize), StudentError> {
     let spec = ModelSpec {
         labels: labels.to_vec(),
         vocabulary: vocabulary.build.clone(),
@@ -113,6 +145,8 @@ fn sizes(config: &StudentConfig, vocabulary: &Vocabulary, labels: &[String]) -> 
         golden: vec![],
     };
     let bytes = spec.to_bytes()?;
-    let ram = Model::parse(&bytes).map_err(thimble_shared::format::WriteError::Refused)?.ram_bytes();
+    let ram = Model::parse(&bytes)
+        .map_err(thimble_shared::format::WriteError::Refused)?
+        .ram_bytes();
     Ok((bytes.len(), ram))
 }

@@ -15,7 +15,7 @@ use burn::tensor::Device;
 use serde::Serialize;
 
 use crate::data::Dataset;
-use crate::student::train::{Lessons, Progress, TrainConfig};
+use crate::student::train::{Lessons, Progress, Start, TrainConfig};
 use crate::student::{Row, StudentConfig, Vocabulary, embeddings, train};
 use crate::teacher::Teacher;
 
@@ -99,29 +99,47 @@ pub fn distill(
         let mut before = 0;
         for (soft, set) in soft.iter_mut().zip(sets) {
             *soft = targets::of(teacher, set, labels, &plan.targets, |done| {
-                report(Event::Label { done: before + done, all });
+                report(Event::Label {
+                    done: before + done,
+                    all,
+                });
             })?;
             before += set.len();
         }
     }
-    let texts: Vec<&str> = [&task.train, &task.transfer].into_iter().flat_map(|set| set.texts()).collect();
+    let texts: Vec<&str> = [&task.train, &task.transfer]
+        .into_iter()
+        .flat_map(|set| set.texts())
+        .collect();
     let tokenizer = teacher.as_deref().map(|teacher| teacher.tokenizer());
-    let sized = budget::fit(plan, labels, |pieces| Vocabulary::choose(tokenizer, &texts, pieces))?;
+    let sized = budget::fit(plan, labels, |pieces| {
+        Vocabulary::choose(tokenizer, &texts, pieces)
+    })?;
     let (config, vocabulary) = (&sized.config, &sized.vocabulary);
-    report(Event::Sizes { config, file_bytes: sized.file_bytes, ram_bytes: sized.ram_bytes });
+    report(Event::Sizes {
+        config,
+        file_bytes: sized.file_bytes,
+        ram_bytes: sized.ram_bytes,
+    });
 
     let [train, transfer, dev] = [0, 1, 2].map(|i| rows(sets[i], &soft[i], vocabulary));
-    let lessons = train.into_iter().chain(transfer).filter(|row| {
-        !row.ids.is_empty() && (row.label.is_some() || row.logits.is_some())
-    });
+    let lessons = train
+        .into_iter()
+        .chain(transfer)
+        .filter(|row| !row.ids.is_empty() && (row.label.is_some() || row.logits.is_some()));
     let lessons: Vec<Row> = lessons.collect();
     let first = first_rows(teacher.as_deref(), vocabulary, config, plan.train.seed);
     let trained = train::train(
-        config,
-        first,
-        labels.len(),
+        Start {
+            config,
+            rows: first,
+            classes: labels.len(),
+        },
         &plan.train,
-        Lessons { train: &lessons, dev: &dev },
+        Lessons {
+            train: &lessons,
+            dev: &dev,
+        },
         &plan.folder.join("training"),
         device,
         |progress| report(Event::Train(progress)),
@@ -130,7 +148,10 @@ pub fn distill(
     let teacher_digest = teacher.as_deref().map(|teacher| teacher.digest());
     let bytes = package::model_file(plan, config, vocabulary, &trained, task, teacher_digest)?;
     let path = plan.folder.join("model.thimble");
-    crate::files::write_whole(&path, &bytes).map_err(|source| DistillError::Io { path: path.clone(), source })?;
+    crate::files::write_whole(&path, &bytes).map_err(|source| DistillError::Io {
+        path: path.clone(),
+        source,
+    })?;
     report::judge(&path, &bytes, &trained, task, &dev, lessons.len())
 }
 
@@ -149,12 +170,25 @@ fn rows(data: &Dataset, soft: &[Vec<f32>], vocabulary: &Vocabulary) -> Vec<Row> 
 }
 
 /// The rows that the embedding starts with: the teacher's, projected, where the pieces are the teacher's; else random ones.
-fn first_rows(teacher: Option<&dyn Teacher>, vocabulary: &Vocabulary, config: &StudentConfig, seed: u64) -> Vec<f32> {
-    let known = teacher.and_then(|teacher| teacher.word_embeddings()).zip(vocabulary.teacher_ids.as_ref());
+fn first_rows(
+    teacher: Option<&dyn Teacher>,
+    vocabulary: &Vocabulary,
+    config: &StudentConfig,
+    seed: u64,
+) -> Vec<f32> {
+    let known = teacher
+        .and_then(|teacher| teacher.word_embeddings())
+        .zip(vocabulary.teacher_ids.as_ref());
     let Some(((width, rows), ids)) = known else {
         return embeddings::random(vocabulary.len(), config.embedding, seed);
     };
-    let chosen: Vec<f32> =
-        ids.iter().flat_map(|&id| rows[id as usize * width..(id as usize + 1) * width].iter().copied()).collect();
+    let chosen: Vec<f32> = ids
+        .iter()
+        .flat_map(|&id| {
+            rows[id as usize * width..(id as usize + 1) * width]
+                .iter()
+                .copied()
+        })
+        .collect();
     embeddings::principal_components(&chosen, width, config.embedding, seed)
 }

@@ -40,7 +40,8 @@ pub(super) fn model_file(
     };
     let draft = spec.to_bytes().map_err(student)?;
     let model = Model::parse(&draft).map_err(|error| student(WriteError::Refused(error)))?;
-    let answers = eval::predict(&model, &task.dev.texts(), eval::all_threads()).map_err(VerifyError::from)?;
+    let answers =
+        eval::predict(&model, &task.dev.texts(), eval::all_threads()).map_err(VerifyError::from)?;
     let labelled: Vec<(&[i32], usize)> = answers
         .iter()
         .zip(&task.dev.examples)
@@ -53,31 +54,71 @@ pub(super) fn model_file(
 
 /// Texts from all over the dev set and hostile ones, with the engine's answers.
 fn golden(model: &Model<'_>, task: &Task) -> Result<Vec<GoldenSpec>, DistillError> {
-    let short: Vec<&str> =
-        task.dev.texts().into_iter().filter(|text| !text.trim().is_empty() && text.len() <= LONGEST).collect();
+    let short: Vec<&str> = task
+        .dev
+        .texts()
+        .into_iter()
+        .filter(|text| !text.trim().is_empty() && text.len() <= LONGEST)
+        .collect();
     let step = short.len().div_ceil(FROM_DEV).max(1);
-    let texts = HOSTILE.into_iter().chain(short.iter().step_by(step).map(|text| text.as_bytes()));
+    let texts = HOSTILE
+        .into_iter()
+        .chain(short.iter().step_by(step).map(|text| text.as_bytes()));
     let mut arena = eval::arena(model);
     let mut session = thimble_device::Session::new(model, &mut arena).map_err(VerifyError::from)?;
     Ok(texts
         .map(|text| {
             session.push_bytes(text);
             let scores = session.finish();
-            GoldenSpec { text: text.to_vec(), ids: eval::ids(model, text), logits: scores.logits().to_vec() }
+            GoldenSpec {
+                text: text.to_vec(),
+                ids: eval::ids(model, text),
+                logits: scores.logits().to_vec(),
+            }
         })
         .collect())
 }
 
-fn provenance(plan: &Plan, task: &Task, trained: &Trained, teacher: Option<&str>) -> Vec<(String, String)> {
+fn provenance(
+    plan: &Plan,
+    task: &Task,
+    trained: &Trained,
+    teacher: Option<&str>,
+) -> Vec<(String, String)> {
     let best = trained.progress.best.as_ref();
     [
         ("thimble", env!("CARGO_PKG_VERSION").to_owned()),
         ("seed", plan.train.seed.to_string()),
-        ("teacher", teacher.map_or("none: labels alone".to_owned(), |digest| format!("sha256:{digest}"))),
-        ("train", format!("sha256:{} rows:{}", task.train.digest(), task.train.len())),
-        ("transfer", format!("sha256:{} rows:{}", task.transfer.digest(), task.transfer.len())),
-        ("dev", format!("sha256:{} rows:{}", task.dev.digest(), task.dev.len())),
-        ("steps", format!("{} of {}", best.map_or(0, |best| best.step), trained.progress.steps)),
+        (
+            "teacher",
+            teacher.map_or("none: labels alone".to_owned(), |digest| {
+                format!("sha256:{digest}")
+            }),
+        ),
+        (
+            "train",
+            format!("sha256:{} rows:{}", task.train.digest(), task.train.len()),
+        ),
+        (
+            "transfer",
+            format!(
+                "sha256:{} rows:{}",
+                task.transfer.digest(),
+                task.transfer.len()
+            ),
+        ),
+        (
+            "dev",
+            format!("sha256:{} rows:{}", task.dev.digest(), task.dev.len()),
+        ),
+        (
+            "steps",
+            format!(
+                "{} of {}",
+                best.map_or(0, |best| best.step),
+                trained.progress.steps
+            ),
+        ),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))

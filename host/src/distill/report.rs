@@ -58,25 +58,41 @@ pub(super) fn judge(
     dev: &[Row],
     train_rows: usize,
 ) -> Result<Report, DistillError> {
-    let model = Model::parse(bytes).map_err(|error| StudentError::Write(WriteError::Refused(error)))?;
-    let answers = eval::predict(&model, &task.dev.texts(), eval::all_threads()).map_err(VerifyError::from)?;
-    let outcomes: Vec<_> =
-        answers.iter().zip(dev).filter_map(|(answer, row)| Some(answer.outcome(row.label?))).collect();
+    let model =
+        Model::parse(bytes).map_err(|error| StudentError::Write(WriteError::Refused(error)))?;
+    let answers =
+        eval::predict(&model, &task.dev.texts(), eval::all_threads()).map_err(VerifyError::from)?;
+    let outcomes: Vec<_> = answers
+        .iter()
+        .zip(dev)
+        .filter_map(|(answer, row)| Some(answer.outcome(row.label?)))
+        .collect();
     let int8 = Metrics::of(&task.dev.labels, &outcomes);
     let floats = train::logits(&trained.student, None, dev);
     let float_accuracy = train::accuracy(&trained.student, None, dev);
     let one = f64::from(1_u32 << LOGIT_BITS);
-    let same = answers.iter().zip(&floats).filter(|(answer, logits)| answer.label == eval::argmax(logits)).count();
+    let same = answers
+        .iter()
+        .zip(&floats)
+        .filter(|(answer, logits)| answer.label == eval::argmax(logits))
+        .count();
     let differences = answers.iter().zip(&floats).flat_map(|(answer, logits)| {
-        answer.logits.iter().zip(logits).map(|(&integer, &float)| (f64::from(integer) / one - f64::from(float)).abs())
+        answer
+            .logits
+            .iter()
+            .zip(logits)
+            .map(|(&integer, &float)| (f64::from(integer) / one - f64::from(float)).abs())
     });
     let float_to_int8 = Comparison {
         accuracy_difference: int8.accuracy - float_accuracy,
         agreement: same as f64 / dev.len().max(1) as f64,
         largest_logit_difference: differences.fold(0.0, f64::max),
     };
-    let rows: Vec<_> =
-        answers.iter().zip(dev).filter_map(|(answer, row)| Some((answer.label, row.logits.as_deref()?, row.label))).collect();
+    let rows: Vec<_> = answers
+        .iter()
+        .zip(dev)
+        .filter_map(|(answer, row)| Some((answer.label, row.logits.as_deref()?, row.label)))
+        .collect();
     Ok(Report {
         model: path.to_owned(),
         digest: crate::data::digest_of(bytes),

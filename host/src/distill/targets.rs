@@ -19,12 +19,26 @@ pub(super) fn of(
     if data.is_empty() {
         return Ok(Vec::new());
     }
-    std::fs::create_dir_all(folder).map_err(|source| DistillError::Io { path: folder.to_owned(), source })?;
+    std::fs::create_dir_all(folder).map_err(|source| DistillError::Io {
+        path: folder.to_owned(),
+        source,
+    })?;
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    let name = format!("{}-{}.jsonl", short(teacher.digest()), short(&data.digest()));
+    let name = format!(
+        "{}-{}.jsonl",
+        short(teacher.digest()),
+        short(&data.digest())
+    );
     let path = folder.join(name);
     label::label(teacher, data, &path, report)?;
-    let options = ReadOptions { labels: Some(labels.to_vec()), ..ReadOptions::default() };
+    let options = ReadOptions {
+        labels: Some(labels.to_vec()),
+        ..ReadOptions::default()
+    };
     let written = data::read(&path, &options)?;
-    Ok(written.examples.into_iter().map(|example| example.logits.unwrap_or_default()).collect())
+    Ok(written
+        .examples
+        .into_iter()
+        .map(|example| example.logits.unwrap_or_default())
+        .collect())
 }

@@ -33,7 +33,13 @@ impl Agreement {
                 right += usize::from(teacher == truth);
             }
         }
-        let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+        let share = |part: usize, whole: usize| {
+            if whole == 0 {
+                0.0
+            } else {
+                part as f64 / whole as f64
+            }
+        };
         Self {
             n,
             agreement: share(same, n),

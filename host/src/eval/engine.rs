@@ -41,7 +41,11 @@ fn classify(session: &mut Session<'_, '_>, text: &[u8]) -> Prediction {
     Prediction {
         label: scores.label(),
         logits: scores.logits().to_vec(),
-        probabilities: scores.probabilities().iter().map(|&score| probability(score)).collect(),
+        probabilities: scores
+            .probabilities()
+            .iter()
+            .map(|&score| probability(score))
+            .collect(),
         tokens: scores.tokens().into(),
     }
 }
@@ -49,7 +53,11 @@ fn classify(session: &mut Session<'_, '_>, text: &[u8]) -> Prediction {
 impl Prediction {
     /// This answer beside the true label.
     pub fn outcome(&self, truth: usize) -> Outcome {
-        Outcome { truth, predicted: self.label, confidence: self.probabilities[self.label] }
+        Outcome {
+            truth,
+            predicted: self.label,
+            confidence: self.probabilities[self.label],
+        }
     }
 }
 
@@ -63,7 +71,11 @@ pub fn all_threads() -> usize {
 ///
 /// # Errors
 /// [`ArenaTooSmall`] if the model asks for more memory than it says it needs.
-pub fn predict(model: &Model<'_>, texts: &[&str], threads: usize) -> Result<Vec<Prediction>, ArenaTooSmall> {
+pub fn predict(
+    model: &Model<'_>,
+    texts: &[&str],
+    threads: usize,
+) -> Result<Vec<Prediction>, ArenaTooSmall> {
     let next = AtomicUsize::new(0);
     let work = || -> Result<Vec<(usize, Vec<Prediction>)>, ArenaTooSmall> {
         let mut arena = arena(model);
@@ -71,8 +83,16 @@ pub fn predict(model: &Model<'_>, texts: &[&str], threads: usize) -> Result<Vec<
         let mut done = Vec::new();
         loop {
             let block = next.fetch_add(1, Ordering::Relaxed);
-            let Some(texts) = texts.chunks(BLOCK).nth(block) else { return Ok(done) };
-            done.push((block, texts.iter().map(|text| classify(&mut session, text.as_bytes())).collect()));
+            let Some(texts) = texts.chunks(BLOCK).nth(block) else {
+                return Ok(done);
+            };
+            done.push((
+                block,
+                texts
+                    .iter()
+                    .map(|text| classify(&mut session, text.as_bytes()))
+                    .collect(),
+            ));
         }
     };
     let mut blocks = Vec::new();
@@ -89,5 +109,8 @@ pub fn predict(model: &Model<'_>, texts: &[&str], threads: usize) -> Result<Vec<
         Ok(())
     })?;
     blocks.sort_unstable_by_key(|(block, _)| *block);
-    Ok(blocks.into_iter().flat_map(|(_, predictions)| predictions).collect())
+    Ok(blocks
+        .into_iter()
+        .flat_map(|(_, predictions)| predictions)
+        .collect())
 }

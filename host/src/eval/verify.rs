@@ -26,7 +26,9 @@ pub struct Verified {
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The model has no golden vectors.
-    #[error("the model carries no golden vectors, so nothing can be compared; make the model anew with `thimble distill`")]
+    #[error(
+        "the model carries no golden vectors, so nothing can be compared; make the model anew with `thimble distill`"
+    )]
     NoVectors,
     /// The model's statement of its memory is wrong.
     #[error(transparent)]
@@ -60,7 +62,11 @@ pub enum VerifyError {
 pub fn verify(model: &Model<'_>) -> Result<Verified, VerifyError> {
     let mut arena = engine::arena(model);
     let mut session = Session::new(model, &mut arena)?;
-    let mut done = Verified { vectors: 0, runs: 0, logits: 0 };
+    let mut done = Verified {
+        vectors: 0,
+        runs: 0,
+        logits: 0,
+    };
     for vector in model.golden() {
         let bytes = vector.text;
         let different = |cut: String, what, expected, got| VerifyError::Different {
@@ -77,7 +83,12 @@ pub fn verify(model: &Model<'_>) -> Result<Verified, VerifyError> {
             vec![ids.len() as i64, ids_checksum(&ids).into()],
         );
         if expected != got {
-            return Err(different(Cut::Whole.to_string(), "number and checksum of the token ids", expected, got));
+            return Err(different(
+                Cut::Whole.to_string(),
+                "number and checksum of the token ids",
+                expected,
+                got,
+            ));
         }
         let step = bytes.len().div_ceil(MOST_CUTS).max(1);
         let cuts = (1..bytes.len()).step_by(step).map(Cut::At);
@@ -94,7 +105,11 @@ pub fn verify(model: &Model<'_>) -> Result<Verified, VerifyError> {
         }
         done.vectors += 1;
     }
-    if done.vectors == 0 { Err(VerifyError::NoVectors) } else { Ok(done) }
+    if done.vectors == 0 {
+        Err(VerifyError::NoVectors)
+    } else {
+        Ok(done)
+    }
 }
 
 /// Ids of a text's tokens.

@@ -27,16 +27,26 @@ pub struct Batch {
 impl Batch {
     /// Pads the sequences.
     pub fn new(sequences: &[impl AsRef<[u32]>], device: &Device) -> Self {
-        let time = sequences.iter().map(|ids| ids.as_ref().len()).max().unwrap_or(0).max(1);
+        let time = sequences
+            .iter()
+            .map(|ids| ids.as_ref().len())
+            .max()
+            .unwrap_or(0)
+            .max(1);
         let size = sequences.len();
-        let (mut ids, mut mask, mut shares) = (vec![0_i32; size * time], vec![0_f32; size * time], vec![]);
+        let (mut ids, mut mask, mut shares) =
+            (vec![0_i32; size * time], vec![0_f32; size * time], vec![]);
         for (row, sequence) in sequences.iter().enumerate() {
             let sequence = sequence.as_ref();
             for (place, &id) in ids[row * time..].iter_mut().zip(sequence) {
                 *place = id as i32;
             }
             mask[row * time..row * time + sequence.len()].fill(1.0);
-            shares.push(if sequence.is_empty() { 0.0 } else { 1.0 / sequence.len() as f32 });
+            shares.push(if sequence.is_empty() {
+                0.0
+            } else {
+                1.0 / sequence.len() as f32
+            });
         }
         Self {
             ids: Tensor::from_data(TensorData::new(ids, [size, time]), device),

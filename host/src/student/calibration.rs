@@ -11,8 +11,15 @@ pub fn inverse_temperature(answers: &[(&[i32], usize)]) -> u32 {
     if answers.is_empty() {
         return INVERSE_TEMPERATURE_ONE;
     }
-    let logits: Vec<(Vec<f64>, usize)> =
-        answers.iter().map(|(logits, label)| (logits.iter().map(|&z| f64::from(z) / 4096.0).collect(), *label)).collect();
+    let logits: Vec<(Vec<f64>, usize)> = answers
+        .iter()
+        .map(|(logits, label)| {
+            (
+                logits.iter().map(|&z| f64::from(z) / 4096.0).collect(),
+                *label,
+            )
+        })
+        .collect();
     // The likelihood has one peak over the logarithm as over the temperature itself.
     let mut range = RANGE.map(f64::ln);
     let ratio = (5_f64.sqrt() - 1.0) / 2.0;
@@ -20,7 +27,11 @@ pub fn inverse_temperature(answers: &[(&[i32], usize)]) -> u32 {
         let width = ratio * (range[1] - range[0]);
         let inner = [range[1] - width, range[0] + width];
         let [low, high] = inner.map(|place| loss(&logits, place.exp()));
-        range = if low < high { [range[0], inner[1]] } else { [inner[0], range[1]] };
+        range = if low < high {
+            [range[0], inner[1]]
+        } else {
+            [inner[0], range[1]]
+        };
     }
     let best = ((range[0] + range[1]) / 2.0).exp();
     (best * f64::from(INVERSE_TEMPERATURE_ONE)).round() as u32
@@ -44,7 +55,8 @@ mod tests {
     fn confidence_meets_accuracy() {
         // Three of four are right at a margin of 4: probability 3/4 is a margin of ln 3, so 1/T is ln 3 / 4.
         let (right, wrong) = ([4 * 4096, 0], [0, 4 * 4096]);
-        let answers: Vec<(&[i32], usize)> = vec![(&right, 0), (&right, 0), (&right, 0), (&wrong, 0)];
+        let answers: Vec<(&[i32], usize)> =
+            vec![(&right, 0), (&right, 0), (&right, 0), (&wrong, 0)];
         let inverse = f64::from(inverse_temperature(&answers)) / 65536.0;
         assert!((inverse - 3_f64.ln() / 4.0).abs() < 1e-3, "{inverse}");
         assert_eq!(inverse_temperature(&[]), INVERSE_TEMPERATURE_ONE);

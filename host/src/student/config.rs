@@ -55,7 +55,13 @@ const fn three() -> usize {
 impl Default for StudentConfig {
     /// The student of 224 KiB.
     fn default() -> Self {
-        let conv = |residual| ConvConfig { channels: 64, kernel: 3, dilation: 1, groups: 1, residual };
+        let conv = |residual| ConvConfig {
+            channels: 64,
+            kernel: 3,
+            dilation: 1,
+            groups: 1,
+            residual,
+        };
         Self {
             pieces: 6_000,
             embedding: 48,
@@ -87,13 +93,18 @@ impl StudentConfig {
         let fail = |text: String| Err(StudentError::Config(text));
         let width = |name: &str, value: usize| match value {
             1..=1024 => Ok(()),
-            _ => Err(StudentError::Config(format!("{name} = {value}: 1 to 1024 is expected"))),
+            _ => Err(StudentError::Config(format!(
+                "{name} = {value}: 1 to 1024 is expected"
+            ))),
         };
         if !(1..=60_000).contains(&self.pieces) {
             return fail(format!("pieces = {}: 1 to 60000 is expected", self.pieces));
         }
         if ![4, 8].contains(&self.embedding_bits) {
-            return fail(format!("embedding_bits = {}: 4 or 8 is expected", self.embedding_bits));
+            return fail(format!(
+                "embedding_bits = {}: 4 or 8 is expected",
+                self.embedding_bits
+            ));
         }
         if !self.max_pool && !self.mean_pool {
             return fail("max_pool and mean_pool are both false: one must be true".to_owned());
@@ -114,7 +125,10 @@ impl StudentConfig {
                     conv.dilation
                 ));
             }
-            if conv.groups == 0 || channels % conv.groups != 0 || conv.channels % conv.groups != 0 {
+            if conv.groups == 0
+                || !channels.is_multiple_of(conv.groups)
+                || !conv.channels.is_multiple_of(conv.groups)
+            {
                 return fail(format!(
                     "{} = {} divides its input's {channels} and its own {} channels not evenly",
                     name("groups"),
@@ -131,16 +145,27 @@ impl StudentConfig {
             }
             channels = conv.channels;
         }
-        let layers = 3 + self.hidden.len() + self.convs.iter().map(|conv| 1 + usize::from(conv.residual)).sum::<usize>();
+        let layers = 3
+            + self.hidden.len()
+            + self
+                .convs
+                .iter()
+                .map(|conv| 1 + usize::from(conv.residual))
+                .sum::<usize>();
         if layers > thimble_shared::format::MAX_LAYERS {
-            return fail(format!("{layers} layers, but a model file holds {}", thimble_shared::format::MAX_LAYERS));
+            return fail(format!(
+                "{layers} layers, but a model file holds {}",
+                thimble_shared::format::MAX_LAYERS
+            ));
         }
         Ok(())
     }
 
     /// Values of a position where it is pooled.
     pub fn pooled(&self) -> usize {
-        self.convs.last().map_or(self.embedding, |conv| conv.channels)
+        self.convs
+            .last()
+            .map_or(self.embedding, |conv| conv.channels)
     }
 
     /// Values of the feature vector.
@@ -166,7 +191,10 @@ mod tests {
             ("embedding = 0", "embedding"),
             ("embedding_bits = 3", "embedding_bits"),
             ("max_pool = false\nmean_pool = false", "max_pool"),
-            ("convs = [{ channels = 8, residual = true }]", "convs[0].residual"),
+            (
+                "convs = [{ channels = 8, residual = true }]",
+                "convs[0].residual",
+            ),
             ("convs = [{ channels = 8, groups = 5 }]", "convs[0].groups"),
             ("convs = [{ channels = 8, kernel = 0 }]", "convs[0].kernel"),
         ] {
@@ -174,6 +202,9 @@ mod tests {
             assert!(error.contains(named), "{error}");
         }
         let toml = toml::to_string(&StudentConfig::default()).unwrap();
-        assert_eq!(StudentConfig::from_toml(&toml).unwrap(), StudentConfig::default());
+        assert_eq!(
+            StudentConfig::from_toml(&toml).unwrap(),
+            StudentConfig::default()
+        );
     }
 }

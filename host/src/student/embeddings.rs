@@ -12,7 +12,9 @@ const ROUNDS: usize = 40;
 /// Random rows, `[rows][dim]`.
 pub(crate) fn random(rows: usize, dim: usize, seed: u64) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    (0..rows * dim).map(|_| normal(&mut rng) as f32 * SIZE as f32).collect()
+    (0..rows * dim)
+        .map(|_| normal(&mut rng) as f32 * SIZE as f32)
+        .collect()
 }
 
 fn normal(rng: &mut ChaCha8Rng) -> f64 {
@@ -21,7 +23,12 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
 
 /// Rows projected onto their `dim` principal components (PCA by subspace iteration with Gram-Schmidt), all scaled alike so
 /// that their root mean square is [`SIZE`]. `source` is `[rows][width]`, the result `[rows][dim]`; components beyond `width` are 0.
-pub(crate) fn principal_components(source: &[f32], width: usize, dim: usize, seed: u64) -> Vec<f32> {
+pub(crate) fn principal_components(
+    source: &[f32],
+    width: usize,
+    dim: usize,
+    seed: u64,
+) -> Vec<f32> {
     let rows = source.len() / width;
     let mut mean = vec![0.0; width];
     for row in source.chunks_exact(width) {
@@ -29,8 +36,14 @@ pub(crate) fn principal_components(source: &[f32], width: usize, dim: usize, see
             *mean += f64::from(value) / rows as f64;
         }
     }
-    let centred: Vec<f64> =
-        source.chunks_exact(width).flat_map(|row| row.iter().zip(&mean).map(|(&value, mean)| f64::from(value) - mean)).collect();
+    let centred: Vec<f64> = source
+        .chunks_exact(width)
+        .flat_map(|row| {
+            row.iter()
+                .zip(&mean)
+                .map(|(&value, mean)| f64::from(value) - mean)
+        })
+        .collect();
     let mut covariance = vec![0.0; width * width];
     for row in centred.chunks_exact(width) {
         for (target, &value) in covariance.chunks_exact_mut(width).zip(row) {
@@ -41,23 +54,38 @@ pub(crate) fn principal_components(source: &[f32], width: usize, dim: usize, see
     }
     let kept = dim.min(width);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut directions: Vec<Vec<f64>> = (0..kept).map(|_| (0..width).map(|_| normal(&mut rng)).collect()).collect();
+    let mut directions: Vec<Vec<f64>> = (0..kept)
+        .map(|_| (0..width).map(|_| normal(&mut rng)).collect())
+        .collect();
     orthonormalise(&mut directions);
     for _ in 0..ROUNDS {
         for direction in &mut directions {
-            *direction = covariance.chunks_exact(width).map(|row| dot(row, direction)).collect();
+            *direction = covariance
+                .chunks_exact(width)
+                .map(|row| dot(row, direction))
+                .collect();
         }
         orthonormalise(&mut directions);
     }
     let mut projected = vec![0.0; rows * dim];
-    for (target, row) in projected.chunks_exact_mut(dim).zip(centred.chunks_exact(width)) {
+    for (target, row) in projected
+        .chunks_exact_mut(dim)
+        .zip(centred.chunks_exact(width))
+    {
         for (target, direction) in target.iter_mut().zip(&directions) {
             *target = dot(row, direction);
         }
     }
     let square = dot(&projected, &projected) / projected.len().max(1) as f64;
-    let scale = if square > 0.0 { SIZE / square.sqrt() } else { 0.0 };
-    projected.into_iter().map(|value| (value * scale) as f32).collect()
+    let scale = if square > 0.0 {
+        SIZE / square.sqrt()
+    } else {
+        0.0
+    };
+    projected
+        .into_iter()
+        .map(|value| (value * scale) as f32)
+        .collect()
 }
 
 fn orthonormalise(directions: &mut [Vec<f64>]) {
@@ -66,7 +94,9 @@ fn orthonormalise(directions: &mut [Vec<f64>]) {
         let own = &mut rest[0];
         for other in earlier.iter() {
             let share = dot(own, other);
-            own.iter_mut().zip(other).for_each(|(own, other)| *own -= share * other);
+            own.iter_mut()
+                .zip(other)
+                .for_each(|(own, other)| *own -= share * other);
         }
         let norm = dot(own, own).sqrt();
         // A direction that is a sum of the earlier ones has nothing to add.
@@ -86,18 +116,27 @@ mod tests {
     #[test]
     fn distances_along_the_main_directions_are_kept() {
         // Points in a plane of four dimensions: two components hold everything but scale.
-        let points: Vec<[f32; 2]> = (0..50).map(|i| [(i as f32 * 0.7).sin(), (i as f32 * 1.3).cos() * 0.4]).collect();
-        let source: Vec<f32> = points.iter().flat_map(|[a, b]| [a + b, a - b, 2.0 * a, 0.5 * b]).collect();
+        let points: Vec<[f32; 2]> = (0..50)
+            .map(|i| [(i as f32 * 0.7).sin(), (i as f32 * 1.3).cos() * 0.4])
+            .collect();
+        let source: Vec<f32> = points
+            .iter()
+            .flat_map(|[a, b]| [a + b, a - b, 2.0 * a, 0.5 * b])
+            .collect();
         let projected = principal_components(&source, 4, 2, 7);
         let distance = |rows: &[f32], width: usize, i: usize, j: usize| -> f32 {
-            (0..width).map(|k| (rows[i * width + k] - rows[j * width + k]).powi(2)).sum::<f32>().sqrt()
+            (0..width)
+                .map(|k| (rows[i * width + k] - rows[j * width + k]).powi(2))
+                .sum::<f32>()
+                .sqrt()
         };
         let scale = distance(&projected, 2, 0, 1) / distance(&source, 4, 0, 1);
         for i in 2..50 {
             let ratio = distance(&projected, 2, 0, i) / distance(&source, 4, 0, i);
             assert!((ratio / scale - 1.0).abs() < 1e-3, "{ratio} {scale}");
         }
-        let square = projected.iter().map(|value| value * value).sum::<f32>() / projected.len() as f32;
+        let square =
+            projected.iter().map(|value| value * value).sum::<f32>() / projected.len() as f32;
         assert!((square.sqrt() - SIZE as f32).abs() < 1e-3);
         assert_eq!(principal_components(&source, 4, 6, 7).len(), 300);
     }

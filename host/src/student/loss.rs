@@ -32,7 +32,11 @@ pub struct LossConfig {
 
 impl Default for LossConfig {
     fn default() -> Self {
-        Self { alpha: 0.1, soft: SoftLoss::Mse, temperature: 2.0 }
+        Self {
+            alpha: 0.1,
+            soft: SoftLoss::Mse,
+            temperature: 2.0,
+        }
     }
 }
 
@@ -57,16 +61,20 @@ impl LossConfig {
                 soft_weights[index] = 1.0 - alpha;
             }
         }
-        let tensor = |values| Tensor::<2>::from_data(TensorData::new(values, [size, classes]), device);
+        let tensor =
+            |values| Tensor::<2>::from_data(TensorData::new(values, [size, classes]), device);
         let hard = -(tensor(labels) * log_softmax(logits.clone(), 1)).sum_dim(1);
         let targets = tensor(targets);
         let soft = match self.soft {
             SoftLoss::Mse => (logits - targets).square().mean_dim(1),
             SoftLoss::Kl => {
                 let temperature = self.temperature as f32;
-                let (student, teacher) =
-                    (log_softmax(logits / temperature, 1), log_softmax(targets / temperature, 1));
-                (teacher.clone().exp() * (teacher - student)).sum_dim(1) * (temperature * temperature)
+                let (student, teacher) = (
+                    log_softmax(logits / temperature, 1),
+                    log_softmax(targets / temperature, 1),
+                );
+                (teacher.clone().exp() * (teacher - student)).sum_dim(1)
+                    * (temperature * temperature)
             }
         };
         let weights = Tensor::<2>::from_data(TensorData::new(soft_weights, [size, 1]), device);
@@ -89,7 +97,13 @@ mod tests {
             let soft = row.logits.as_ref().map(|target| {
                 let target: Vec<f64> = target.iter().map(|&v| v.into()).collect();
                 match config.soft {
-                    SoftLoss::Mse => z.iter().zip(&target).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / 3.0,
+                    SoftLoss::Mse => {
+                        z.iter()
+                            .zip(&target)
+                            .map(|(a, b)| (a - b).powi(2))
+                            .sum::<f64>()
+                            / 3.0
+                    }
                     SoftLoss::Kl => {
                         let t = config.temperature;
                         let (p, q) = (softmax(&target, t), softmax(z, t));
@@ -102,26 +116,54 @@ mod tests {
                 (hard, soft) => hard.or(soft).unwrap_or(0.0),
             }
         };
-        logits.iter().zip(rows).map(|(z, row)| of_row(z, row)).sum::<f64>() / rows.len() as f64
+        logits
+            .iter()
+            .zip(rows)
+            .map(|(z, row)| of_row(z, row))
+            .sum::<f64>()
+            / rows.len() as f64
     }
 
     #[test]
     fn the_formulas_hold_for_rows_of_every_kind() {
         let rows = [
-            Row { ids: vec![], label: Some(2), logits: Some(vec![0.5, -1.0, 2.0]) },
-            Row { ids: vec![], label: None, logits: Some(vec![-3.0, 1.0, 0.0]) },
-            Row { ids: vec![], label: Some(0), logits: None },
+            Row {
+                ids: vec![],
+                label: Some(2),
+                logits: Some(vec![0.5, -1.0, 2.0]),
+            },
+            Row {
+                ids: vec![],
+                label: None,
+                logits: Some(vec![-3.0, 1.0, 0.0]),
+            },
+            Row {
+                ids: vec![],
+                label: Some(0),
+                logits: None,
+            },
         ];
         let logits = [[0.1, 0.2, -0.3], [1.0, -2.0, 0.5], [0.0, 4.0, 1.0]];
         let device = Device::flex();
         for soft in [SoftLoss::Mse, SoftLoss::Kl] {
-            let config = LossConfig { alpha: 0.3, soft, temperature: 3.0 };
-            let values = logits.concat().into_iter().map(|v| v as f32).collect::<Vec<f32>>();
+            let config = LossConfig {
+                alpha: 0.3,
+                soft,
+                temperature: 3.0,
+            };
+            let values = logits
+                .concat()
+                .into_iter()
+                .map(|v| v as f32)
+                .collect::<Vec<f32>>();
             let tensor = Tensor::from_data(TensorData::new(values, [3, 3]), &device);
             let rows_of: Vec<&Row> = rows.iter().collect();
             let loss: f32 = config.of(tensor, &rows_of, &device).into_scalar();
             let expected = by_hand(&config, &logits, &rows);
-            assert!((f64::from(loss) - expected).abs() < 1e-5, "{soft:?}: {loss} {expected}");
+            assert!(
+                (f64::from(loss) - expected).abs() < 1e-5,
+                "{soft:?}: {loss} {expected}"
+            );
         }
     }
 }

@@ -65,7 +65,10 @@ pub(super) enum Activation {
 impl StudentConfig {
     /// A student with `rows` (`[pieces][embedding]`) and random weights (He et al. 2015, <https://arxiv.org/abs/1502.01852>).
     pub fn init(&self, rows: Vec<f32>, classes: usize, device: &Device) -> Student {
-        let he = |inputs: usize| Initializer::Normal { mean: 0.0, std: (2.0 / inputs as f64).sqrt() };
+        let he = |inputs: usize| Initializer::Normal {
+            mean: 0.0,
+            std: (2.0 / inputs as f64).sqrt(),
+        };
         let conv = |input: usize, conv: &ConvConfig| {
             let inputs = conv.kernel * (input / conv.groups);
             Conv {
@@ -76,9 +79,14 @@ impl StudentConfig {
                 residual: conv.residual,
             }
         };
-        let inputs = [self.embedding].into_iter().chain(self.convs.iter().map(|conv| conv.channels));
-        let widths: Vec<usize> =
-            [self.features()].into_iter().chain(self.hidden.iter().copied()).chain([classes]).collect();
+        let inputs = [self.embedding]
+            .into_iter()
+            .chain(self.convs.iter().map(|conv| conv.channels));
+        let widths: Vec<usize> = [self.features()]
+            .into_iter()
+            .chain(self.hidden.iter().copied())
+            .chain([classes])
+            .collect();
         let dense = |pair: &[usize]| Dense {
             weight: he(pair[0]).init([pair[0], pair[1]], device),
             bias: Initializer::Zeros.init([pair[1]], device),
@@ -87,7 +95,10 @@ impl StudentConfig {
         let rows = burn::tensor::TensorData::new(rows, [pieces, self.embedding]);
         Student {
             embedding: Param::from_tensor(Tensor::from_data(rows, device)),
-            convs: inputs.zip(&self.convs).map(|(input, config)| conv(input, config)).collect(),
+            convs: inputs
+                .zip(&self.convs)
+                .map(|(input, config)| conv(input, config))
+                .collect(),
             dense: widths.windows(2).map(dense).collect(),
             max_pool: self.max_pool,
             mean_pool: self.mean_pool,
@@ -99,7 +110,12 @@ impl Student {
     /// Logits `[batch, classes]` of token ids `[batch, time]`.
     ///
     /// With `quantization` all values are those that the integers will stand for; with `dropout` values are dropped.
-    pub fn forward(&self, batch: Batch, quantization: Option<&Quantization>, dropout: Option<Dropout>) -> Tensor<2> {
+    pub fn forward(
+        &self,
+        batch: Batch,
+        quantization: Option<&Quantization>,
+        dropout: Option<Dropout>,
+    ) -> Tensor<2> {
         self.observed(batch, quantization, dropout, None)
     }
 
@@ -129,13 +145,20 @@ impl Student {
         }
         for (index, conv) in self.convs.iter().enumerate() {
             let scale = quantization.map(|q| q.convs[index]);
-            let y = quantized(relu(conv.forward(x.clone(), quantization.is_some())), Activation::Conv(index), scale);
+            let y = quantized(
+                relu(conv.forward(x.clone(), quantization.is_some())),
+                Activation::Conv(index),
+                scale,
+            );
             x = match conv.residual {
                 true => {
                     let scale = quantization.map(|q| q.sums[index]);
                     // Each summand is brought to the scale of the sum by itself.
                     let (own, other) = match scale {
-                        Some(scale) => (quantization::activation(y, scale), quantization::activation(x, scale)),
+                        Some(scale) => (
+                            quantization::activation(y, scale),
+                            quantization::activation(x, scale),
+                        ),
                         None => (y, x),
                     };
                     quantized(own + other, Activation::Sum(index), scale)
@@ -193,11 +216,18 @@ impl Conv {
         let group = |group: usize| {
             let taps = (0..self.kernel).map(|tap| {
                 let start = tap * self.dilation;
-                padded.clone().slice([0..size, start..start + time, group * inputs..(group + 1) * inputs])
+                padded.clone().slice([
+                    0..size,
+                    start..start + time,
+                    group * inputs..(group + 1) * inputs,
+                ])
             });
             // What an output sees, side by side: a matrix product does the rest.
             let seen = Tensor::cat(taps.collect(), 2).reshape([size * time, self.kernel * inputs]);
-            let weight = weight.clone().slice([group..group + 1]).reshape([self.kernel * inputs, outputs]);
+            let weight = weight
+                .clone()
+                .narrow(0, group, 1)
+                .reshape([self.kernel * inputs, outputs]);
             seen.matmul(weight).reshape([size, time, outputs])
         };
         let y = match groups {

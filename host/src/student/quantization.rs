@@ -50,7 +50,10 @@ pub(super) fn embedding<const D: usize>(x: Tensor<D>, quantization: &Quantizatio
     for pair in levels.windows(2) {
         let (low, high) = (f32::from(pair[0]), f32::from(pair[1]));
         if high > low {
-            let above = inner.clone().greater_elem((low + high) / 2.0 * scale).float();
+            let above = inner
+                .clone()
+                .greater_elem((low + high) / 2.0 * scale)
+                .float();
             rounded = rounded + above * ((high - low) * scale);
         }
     }
@@ -70,9 +73,18 @@ fn straight_through<const D: usize>(x: Tensor<D>, rounded: Tensor<D>) -> Tensor<
 
 /// The 16 values that stand for `values` with the least squared error (Lloyd's algorithm), rising.
 pub(super) fn levels(values: &[f32]) -> [f32; 16] {
-    let mut sorted: Vec<f32> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    let mut sorted: Vec<f32> = values
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .collect();
     sorted.sort_unstable_by(f32::total_cmp);
-    let quantile = |share: f64| sorted.get((share * sorted.len() as f64) as usize).copied().unwrap_or(0.0);
+    let quantile = |share: f64| {
+        sorted
+            .get((share * sorted.len() as f64) as usize)
+            .copied()
+            .unwrap_or(0.0)
+    };
     let mut levels: [f32; 16] = std::array::from_fn(|i| quantile((i as f64 + 0.5) / 16.0));
     let mut sums = vec![0.0_f64];
     for &value in &sorted {
@@ -82,7 +94,9 @@ pub(super) fn levels(values: &[f32]) -> [f32; 16] {
         let mut start = 0;
         for index in 0..16 {
             let end = match levels.get(index + 1) {
-                Some(&next) => sorted.partition_point(|&value| value < (levels[index] + next) / 2.0),
+                Some(&next) => {
+                    sorted.partition_point(|&value| value < (levels[index] + next) / 2.0)
+                }
                 None => sorted.len(),
             };
             if end > start {
@@ -101,9 +115,14 @@ mod tests {
 
     #[test]
     fn levels_stand_where_the_values_are() {
-        let values: Vec<f32> = (0..1600).map(|i| (i % 16) as f32 * 0.25 - 1.0 + (i / 16) as f32 * 1e-4).collect();
+        let values: Vec<f32> = (0..1600)
+            .map(|i| (i % 16) as f32 * 0.25 - 1.0 + (i / 16) as f32 * 1e-4)
+            .collect();
         for (index, level) in levels(&values).into_iter().enumerate() {
-            assert!((level - (index as f32 * 0.25 - 1.0)).abs() < 0.011, "{index}: {level}");
+            assert!(
+                (level - (index as f32 * 0.25 - 1.0)).abs() < 0.011,
+                "{index}: {level}"
+            );
         }
     }
 
@@ -113,7 +132,13 @@ mod tests {
         let x = Tensor::<1>::from_floats([0.26, -0.25, 50.0], &device).require_grad();
         let y = activation(x.clone(), 0.1);
         let values: Vec<f32> = y.clone().into_data().iter().collect();
-        assert!(values.iter().zip([0.3, -0.2, 12.7]).all(|(a, b)| (a - b).abs() < 1e-5), "{values:?}");
+        assert!(
+            values
+                .iter()
+                .zip([0.3, -0.2, 12.7])
+                .all(|(a, b)| (a - b).abs() < 1e-5),
+            "{values:?}"
+        );
         let gradients = y.sum().backward();
         let gradient: Vec<f32> = x.grad(&gradients).unwrap().into_data().iter().collect();
         assert_eq!(gradient, [1.0, 1.0, 0.0]);

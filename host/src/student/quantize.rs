@@ -9,14 +9,32 @@ use super::quantization::WEIGHT_EPSILON;
 use super::{Quantization, StudentConfig};
 
 /// The layers of a trained student in integers.
-pub fn quantize(student: &Student, quantization: &Quantization, config: &StudentConfig) -> Vec<LayerSpec> {
+pub fn quantize(
+    student: &Student,
+    quantization: &Quantization,
+    config: &StudentConfig,
+) -> Vec<LayerSpec> {
     let rows = values(student.embedding.val());
     let dim = config.embedding;
     let table = match quantization.levels {
-        Some(lut) => TableSpec::Int4 { lut, codes: rows.iter().map(|&value| nearest(value / quantization.embedding, &lut)).collect() },
-        None => TableSpec::Int8(rows.iter().map(|&value| to_int8(value / quantization.embedding)).collect()),
+        Some(lut) => TableSpec::Int4 {
+            lut,
+            codes: rows
+                .iter()
+                .map(|&value| nearest(value / quantization.embedding, &lut))
+                .collect(),
+        },
+        None => TableSpec::Int8(
+            rows.iter()
+                .map(|&value| to_int8(value / quantization.embedding))
+                .collect(),
+        ),
     };
-    let mut layers = vec![LayerSpec::Embedding { rows: rows.len() / dim, dim, table }];
+    let mut layers = vec![LayerSpec::Embedding {
+        rows: rows.len() / dim,
+        dim,
+        table,
+    }];
     // Scale of what comes in, and the number of the layer that it comes from.
     let mut input = (f64::from(quantization.embedding), 0_usize);
     let mut in_channels = dim;
@@ -52,16 +70,31 @@ pub fn quantize(student: &Student, quantization: &Quantization, config: &Student
         input = (scale, layers.len() - 1);
         in_channels = conv.channels;
     }
-    layers.push(LayerSpec::Pool { max: config.max_pool, mean: config.mean_pool });
+    layers.push(LayerSpec::Pool {
+        max: config.max_pool,
+        mean: config.mean_pool,
+    });
     // Features are the pooled values in Q8.
     let mut scale = input.0 / 256.0;
     for (index, network) in student.dense.iter().enumerate() {
         let hidden = quantization.hidden.get(index);
         let output = hidden.map_or(1.0 / f64::from(1_u32 << LOGIT_BITS), |&scale| scale.into());
         let [inputs, outputs] = network.weight.val().dims();
-        let (weights, biases, multipliers) =
-            linear(&values(network.weight.val().transpose()), inputs, &values(network.bias.val()), scale, output);
-        layers.push(LayerSpec::Dense { inputs, outputs, relu: hidden.is_some(), weights, biases, multipliers });
+        let (weights, biases, multipliers) = linear(
+            &values(network.weight.val().transpose()),
+            inputs,
+            &values(network.bias.val()),
+            scale,
+            output,
+        );
+        layers.push(LayerSpec::Dense {
+            inputs,
+            outputs,
+            relu: hidden.is_some(),
+            weights,
+            biases,
+            multipliers,
+        });
         scale = output;
     }
     layers
@@ -88,10 +121,18 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 /// Weights `[outputs][width]` in int8 with a scale an output, biases in the scale of the sums, and the factors from there to the
 /// scale of the outputs.
-fn linear(weights: &[f32], width: usize, bias: &[f32], input: f64, output: f64) -> (Vec<i8>, Vec<i32>, Vec<Multiplier>) {
+fn linear(
+    weights: &[f32],
+    width: usize,
+    bias: &[f32],
+    input: f64,
+    output: f64,
+) -> (Vec<i8>, Vec<i32>, Vec<Multiplier>) {
     let (mut integers, mut biases, mut multipliers) = (Vec::new(), Vec::new(), Vec::new());
     for (row, &bias) in weights.chunks_exact(width).zip(bias) {
-        let most = row.iter().fold(WEIGHT_EPSILON, |most, weight| most.max(weight.abs()));
+        let most = row
+            .iter()
+            .fold(WEIGHT_EPSILON, |most, weight| most.max(weight.abs()));
         let scale = most / 127.0;
         integers.extend(row.iter().map(|weight| to_int8(weight / scale)));
         let sums = input * f64::from(scale);
@@ -110,7 +151,9 @@ fn to_int8(value: f32) -> i8 {
 
 /// Index of the level that is nearest to `value`, the lower one of two at the same distance, the first of equal ones.
 fn nearest(value: f32, levels: &[i8; 16]) -> u8 {
-    let above = levels.windows(2).filter(|pair| value > (f32::from(pair[0]) + f32::from(pair[1])) / 2.0 && pair[1] > pair[0]);
+    let above = levels.windows(2).filter(|pair| {
+        value > (f32::from(pair[0]) + f32::from(pair[1])) / 2.0 && pair[1] > pair[0]
+    });
     let level = levels[0].max(above.map(|pair| pair[1]).max().unwrap_or(levels[0]));
     levels.iter().position(|&known| known == level).unwrap_or(0) as u8
 }
@@ -137,7 +180,8 @@ mod tests {
 
     #[test]
     fn multipliers_are_exact_to_31_bits() {
-        for factor in [1.0, 0.5, 0.999_999_999_9, 3.7e-4, 12_345.678, 2.3e-10, 5e8] {
+        // 2^-32 is 2.33e-10.
+        for factor in [1.0, 0.5, 0.999_999_999_9, 3.7e-4, 12_345.678, 2.4e-10, 5e8] {
             let multiplier = multiplier(factor);
             let value = f64::from(multiplier.mantissa()) / f64::from(multiplier.shift()).exp2();
             assert!((value / factor - 1.0).abs() < 1e-9, "{factor} {value}");
@@ -148,12 +192,23 @@ mod tests {
 
     #[test]
     fn the_nearest_level_is_taken() {
-        let levels: [i8; 16] = std::array::from_fn(|i| [-100, -50, -50, -9, -3, 0, 1, 2, 5, 9, 12, 20, 33, 60, 90, 127][i]);
+        let levels: [i8; 16] = std::array::from_fn(|i| {
+            [
+                -100, -50, -50, -9, -3, 0, 1, 2, 5, 9, 12, 20, 33, 60, 90, 127,
+            ][i]
+        });
         for value in -1300..1300 {
             let value = value as f32 / 10.0;
             let code = nearest(value, &levels);
-            let least = levels.iter().map(|&level| (f32::from(level) - value).abs()).fold(f32::MAX, f32::min);
-            assert_eq!((f32::from(levels[usize::from(code)]) - value).abs(), least, "{value}");
+            let least = levels
+                .iter()
+                .map(|&level| (f32::from(level) - value).abs())
+                .fold(f32::MAX, f32::min);
+            assert_eq!(
+                (f32::from(levels[usize::from(code)]) - value).abs(),
+                least,
+                "{value}"
+            );
         }
     }
 }

@@ -14,7 +14,9 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::network::Activation;
-use super::{Batch, LossConfig, Quantization, Row, Student, StudentConfig, StudentError, quantization};
+use super::{
+    Batch, LossConfig, Quantization, Row, Student, StudentConfig, StudentError, quantization,
+};
 use crate::training::checkpoint::{self, Training};
 use crate::training::{Dropout, average, clip, epoch_batches, of_batch, warmup_linear};
 
@@ -130,7 +132,18 @@ pub struct Lessons<'a> {
     pub dev: &'a [Row],
 }
 
-/// Trains a student that starts with `rows` (`[pieces][embedding]`).
+/// What a student is before its training.
+#[derive(Debug, Clone)]
+pub struct Start<'a> {
+    /// Its sizes.
+    pub config: &'a StudentConfig,
+    /// First values of the embedding, `[pieces][embedding]`.
+    pub rows: Vec<f32>,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+/// Trains a student.
 ///
 /// `report` is called after each step; `evaluation` and `step` agree right after an evaluation. Checkpoints lie in `folder`; a
 /// training that finds one there goes on from it, and ends as it would have without a break.
@@ -138,9 +151,7 @@ pub struct Lessons<'a> {
 /// # Errors
 /// There are no rows to learn from or to judge by, or a checkpoint can't be written or read.
 pub fn train(
-    student: &StudentConfig,
-    rows: Vec<f32>,
-    classes: usize,
+    start: Start<'_>,
     config: &TrainConfig,
     lessons: Lessons<'_>,
     folder: &Path,
@@ -148,13 +159,26 @@ pub fn train(
     mut report: impl FnMut(&Progress),
 ) -> Result<Trained, StudentError> {
     let Lessons { train, dev } = lessons;
+    let Start {
+        config: student,
+        rows,
+        classes,
+    } = start;
     if train.is_empty() || dev.is_empty() {
-        return Err(StudentError::Data("there is no text to learn from, or none to judge by".to_owned()));
+        return Err(StudentError::Data(
+            "there is no text to learn from, or none to judge by".to_owned(),
+        ));
     }
-    std::fs::create_dir_all(folder).map_err(|source| StudentError::Io { path: folder.to_owned(), source })?;
+    std::fs::create_dir_all(folder).map_err(|source| StudentError::Io {
+        path: folder.to_owned(),
+        source,
+    })?;
     let device = &device.clone().autodiff();
     device.seed(config.seed);
-    let lengths: Vec<usize> = train.iter().map(|row| row.ids.len().min(config.max_pieces)).collect();
+    let lengths: Vec<usize> = train
+        .iter()
+        .map(|row| row.ids.len().min(config.max_pieces))
+        .collect();
     let steps_an_epoch = train.len().div_ceil(config.batch_size);
     let steps = ((steps_an_epoch as f64 * config.epochs).round() as usize).max(2);
     let float_steps = ((steps as f64 * config.float_share) as usize).min(steps - 1);
@@ -169,30 +193,55 @@ pub fn train(
             )));
         }
         Some(progress) => progress,
-        None => Progress { steps, ..Progress::default() },
+        None => Progress {
+            steps,
+            ..Progress::default()
+        },
     };
     let mut batches = (usize::MAX, Vec::new());
     while progress.step < steps {
         if progress.step == float_steps && progress.quantization.is_none() {
-            progress.quantization = Some(calibrate(&training.average, student, train, &lengths, config));
+            progress.quantization = Some(calibrate(
+                &training.average,
+                student,
+                train,
+                &lengths,
+                config,
+            ));
         }
         let epoch = progress.step / steps_an_epoch;
         if batches.0 != epoch {
-            batches = (epoch, epoch_batches(&lengths, config.batch_size, config.seed, epoch as u64));
+            batches = (
+                epoch,
+                epoch_batches(&lengths, config.batch_size, config.seed, epoch as u64),
+            );
         }
-        let rows: Vec<&Row> = batches.1[progress.step % steps_an_epoch].iter().map(|&i| &train[i]).collect();
-        let seed = config.seed.wrapping_mul(1_000_003).wrapping_add(progress.step as u64).wrapping_mul(2);
+        let rows: Vec<&Row> = batches.1[progress.step % steps_an_epoch]
+            .iter()
+            .map(|&i| &train[i])
+            .collect();
+        let seed = config
+            .seed
+            .wrapping_mul(1_000_003)
+            .wrapping_add(progress.step as u64)
+            .wrapping_mul(2);
         let quantization = progress.quantization.as_ref();
         let loss_of = |student: &Student, rows: &[&Row], half: u64| {
             let seed = seed.wrapping_add(half);
             let ids = noisy(rows, config, seed);
-            let logits = student.forward(Batch::new(&ids, device), quantization, Some(Dropout::new(seed)));
+            let logits = student.forward(
+                Batch::new(&ids, device),
+                quantization,
+                Some(Dropout::new(seed)),
+            );
             config.loss.of(logits, rows, device)
         };
         let (mut gradients, loss) = of_batch(&training.module, &rows, device, loss_of);
         clip(&training.module, &mut gradients, config.clip);
         let rate = config.learning_rate * warmup_linear(progress.step, steps, config.warmup);
-        training.module = training.optimizer.step(rate, training.module.clone(), gradients);
+        training.module = training
+            .optimizer
+            .step(rate, training.module.clone(), gradients);
         // Early on the average follows faster, so that it forgets the start.
         let step = progress.step as f64;
         let decay = config.average_decay.min((1.0 + step) / (10.0 + step));
@@ -212,10 +261,16 @@ pub fn train(
     match (&progress.best, progress.quantization.clone()) {
         (Some(best), Some(quantization)) => {
             let student = checkpoint::load_best(folder, best.step, training.average)?;
-            Ok(Trained { student, quantization, progress })
+            Ok(Trained {
+                student,
+                quantization,
+                progress,
+            })
         }
         // The last step is evaluated, and it is one with rounded values.
-        _ => Err(StudentError::Data("the training has no evaluated step".to_owned())),
+        _ => Err(StudentError::Data(
+            "the training has no evaluated step".to_owned(),
+        )),
     }
 }
 
@@ -227,14 +282,32 @@ fn begin(student: Student, config: &TrainConfig) -> Training<Student> {
         .with_weight_decay(config.weight_decay)
         .init()
         .with_group(no_decay, adam.with_weight_decay(0.0).build(), None);
-    Training { average: student.valid(), module: student, optimizer }
+    Training {
+        average: student.valid(),
+        module: student,
+        optimizer,
+    }
 }
 
 /// Ids of the rows, cut, some of them unknown.
 fn noisy(rows: &[&Row], config: &TrainConfig, seed: u64) -> Vec<Vec<u32>> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let mut noise = |&id: &u32| if rng.random_bool(config.unknown) { 0 } else { id };
-    rows.iter().map(|row| row.ids.iter().take(config.max_pieces).map(&mut noise).collect()).collect()
+    let mut noise = |&id: &u32| {
+        if rng.random_bool(config.unknown) {
+            0
+        } else {
+            id
+        }
+    };
+    rows.iter()
+        .map(|row| {
+            row.ids
+                .iter()
+                .take(config.max_pieces)
+                .map(&mut noise)
+                .collect()
+        })
+        .collect()
 }
 
 /// Batches that scales are taken from.
@@ -253,10 +326,16 @@ fn calibrate(
     let mut batches = 0.0;
     let mut seen = Vec::new();
     // An epoch of its own, that training never comes to.
-    for batch in epoch_batches(lengths, how.batch_size, how.seed, u64::MAX - 1).iter().take(CALIBRATION_BATCHES) {
+    for batch in epoch_batches(lengths, how.batch_size, how.seed, u64::MAX - 1)
+        .iter()
+        .take(CALIBRATION_BATCHES)
+    {
         let ids: Vec<&[u32]> = batch.iter().map(|&i| &train[i].ids[..lengths[i]]).collect();
         seen.extend(ids.iter().flat_map(|ids| ids.iter().copied()));
-        let mut observe = |which: Activation, value: f32| match largest.iter_mut().find(|(known, _)| *known == which) {
+        let mut observe = |which: Activation, value: f32| match largest
+            .iter_mut()
+            .find(|(known, _)| *known == which)
+        {
             Some((_, sum)) => *sum += f64::from(value),
             None => largest.push((which, value.into())),
         };
@@ -264,28 +343,49 @@ fn calibrate(
         batches += 1.0;
     }
     let scale = |which: Activation, steps: f64| {
-        let sum = largest.iter().find(|(known, _)| *known == which).map_or(0.0, |(_, sum)| *sum);
+        let sum = largest
+            .iter()
+            .find(|(known, _)| *known == which)
+            .map_or(0.0, |(_, sum)| *sum);
         ((sum / batches).max(1e-6) / steps) as f32
     };
-    let convs: Vec<f32> = (0..config.convs.len()).map(|i| scale(Activation::Conv(i), 127.0)).collect();
-    let sums = config.convs.iter().enumerate().map(|(i, conv)| match conv.residual {
-        true => scale(Activation::Sum(i), 127.0),
-        false => convs[i],
-    });
+    let convs: Vec<f32> = (0..config.convs.len())
+        .map(|i| scale(Activation::Conv(i), 127.0))
+        .collect();
+    let sums = config
+        .convs
+        .iter()
+        .enumerate()
+        .map(|(i, conv)| match conv.residual {
+            true => scale(Activation::Sum(i), 127.0),
+            false => convs[i],
+        });
     // Values as often as they are read.
     let rows: Vec<f32> = student.embedding.val().into_data().iter().collect();
     let dim = config.embedding;
-    let values: Vec<f32> = seen.iter().flat_map(|&id| rows[id as usize * dim..][..dim].iter().copied()).collect();
+    let values: Vec<f32> = seen
+        .iter()
+        .flat_map(|&id| rows[id as usize * dim..][..dim].iter().copied())
+        .collect();
     let mut sizes: Vec<f32> = values.iter().map(|value| value.abs()).collect();
     sizes.sort_unstable_by(f32::total_cmp);
     let (embedding, levels) = match config.embedding_bits {
         4 => {
             let levels = quantization::levels(&values);
-            let scale = levels.iter().fold(1e-6_f32, |most, level| most.max(level.abs())) / 127.0;
-            (scale, Some(levels.map(|level| (level / scale).round() as i8)))
+            let scale = levels
+                .iter()
+                .fold(1e-6_f32, |most, level| most.max(level.abs()))
+                / 127.0;
+            (
+                scale,
+                Some(levels.map(|level| (level / scale).round() as i8)),
+            )
         }
         _ => {
-            let most = sizes.get(sizes.len() * 9_995 / 10_000).copied().unwrap_or(1.0);
+            let most = sizes
+                .get(sizes.len() * 9_995 / 10_000)
+                .copied()
+                .unwrap_or(1.0);
             (most.max(1e-6) / 127.0, None)
         }
     };
@@ -294,11 +394,18 @@ fn calibrate(
         levels,
         sums: sums.collect(),
         convs,
-        hidden: (0..config.hidden.len()).map(|i| scale(Activation::Hidden(i), 32_767.0)).collect(),
+        hidden: (0..config.hidden.len())
+            .map(|i| scale(Activation::Hidden(i), 32_767.0))
+            .collect(),
     }
 }
 
-fn evaluate(student: &Student, progress: &mut Progress, dev: &[Row], folder: &Path) -> Result<(), StudentError> {
+fn evaluate(
+    student: &Student,
+    progress: &mut Progress,
+    dev: &[Row],
+    folder: &Path,
+) -> Result<(), StudentError> {
     let quantization = progress.quantization.as_ref();
     let evaluation = Evaluation {
         step: progress.step,
@@ -307,7 +414,10 @@ fn evaluate(student: &Student, progress: &mut Progress, dev: &[Row], folder: &Pa
         quantized: quantization.is_some(),
     };
     (progress.loss_sum, progress.loss_steps) = (0.0, 0);
-    let is_better = progress.best.as_ref().is_none_or(|best| evaluation.accuracy >= best.accuracy);
+    let is_better = progress
+        .best
+        .as_ref()
+        .is_none_or(|best| evaluation.accuracy >= best.accuracy);
     if evaluation.quantized && is_better {
         checkpoint::save_best(folder, progress.step, student)?;
         progress.best = Some(evaluation.clone());
@@ -320,7 +430,10 @@ fn evaluate(student: &Student, progress: &mut Progress, dev: &[Row], folder: &Pa
 /// Share of the labelled `rows` that a student, on a plain device, classifies rightly.
 pub fn accuracy(student: &Student, quantization: Option<&Quantization>, rows: &[Row]) -> f64 {
     let answers = logits(student, quantization, rows);
-    let labelled = rows.iter().zip(&answers).filter_map(|(row, logits)| Some((row.label?, logits)));
+    let labelled = rows
+        .iter()
+        .zip(&answers)
+        .filter_map(|(row, logits)| Some((row.label?, logits)));
     let (mut n, mut right) = (0_usize, 0_usize);
     for (label, logits) in labelled {
         n += 1;
@@ -330,7 +443,11 @@ pub fn accuracy(student: &Student, quantization: Option<&Quantization>, rows: &[
 }
 
 /// Logits of each row, by a student on a plain device.
-pub fn logits(student: &Student, quantization: Option<&Quantization>, rows: &[Row]) -> Vec<Vec<f32>> {
+pub fn logits(
+    student: &Student,
+    quantization: Option<&Quantization>,
+    rows: &[Row],
+) -> Vec<Vec<f32>> {
     let device = student.embedding.val().device();
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|&i| rows[i].ids.len());
@@ -338,7 +455,9 @@ pub fn logits(student: &Student, quantization: Option<&Quantization>, rows: &[Ro
     // Batches of about as many tokens each.
     let mut rest = &order[..];
     while let Some(&longest) = rest.get(rest.len().min(128).saturating_sub(1)) {
-        let size = (16_384 / rows[longest].ids.len().max(1)).clamp(1, 128).min(rest.len());
+        let size = (16_384 / rows[longest].ids.len().max(1))
+            .clamp(1, 128)
+            .min(rest.len());
         let (batch, tail) = rest.split_at(size);
         let ids: Vec<&[u32]> = batch.iter().map(|&i| rows[i].ids.as_slice()).collect();
         let output = student.forward(Batch::new(&ids, &device), quantization, None);

@@ -29,7 +29,11 @@ impl Vocabulary {
     ///
     /// # Errors
     /// A tokenizer fails, or the pieces make no vocabulary.
-    pub fn choose(teacher: Option<&HuggingFace>, texts: &[&str], pieces: usize) -> Result<Self, StudentError> {
+    pub fn choose(
+        teacher: Option<&HuggingFace>,
+        texts: &[&str],
+        pieces: usize,
+    ) -> Result<Self, StudentError> {
         let known = teacher.and_then(bert_wordpiece);
         let Some((normalization, ids)) = known else {
             return Self::learn(texts, pieces);
@@ -45,14 +49,25 @@ impl Vocabulary {
         let counts = self::counts(&draft, texts);
         let kept = most_frequent(&draft, &counts, pieces);
         let build = build_vocabulary(kept.iter().copied(), normalization)?;
-        let teacher_ids = build.pieces.iter().map(|piece| ids.get(piece).copied().unwrap_or(0)).collect();
-        Ok(Self { build, teacher_ids: Some(teacher_ids) })
+        let teacher_ids = build
+            .pieces
+            .iter()
+            .map(|piece| ids.get(piece).copied().unwrap_or(0))
+            .collect();
+        Ok(Self {
+            build,
+            teacher_ids: Some(teacher_ids),
+        })
     }
 
     fn learn(texts: &[&str], pieces: usize) -> Result<Self, StudentError> {
         let failed = |error: tokenizers::Error| StudentError::Vocabulary(error.to_string());
-        let normalization =
-            Normalization { clean_text: true, handle_chinese_chars: true, strip_accents: true, lowercase: true };
+        let normalization = Normalization {
+            clean_text: true,
+            handle_chinese_chars: true,
+            strip_accents: true,
+            lowercase: true,
+        };
         let mut tokenizer = HuggingFace::new(WordPiece::default());
         tokenizer.with_normalizer(Some(BertNormalizer::default()));
         tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
@@ -63,14 +78,22 @@ impl Vocabulary {
             .special_tokens(vec![AddedToken::from("[UNK]", true)])
             .build()
             .into();
-        tokenizer.train(&mut trainer, texts.iter().copied()).map_err(failed)?;
+        tokenizer
+            .train(&mut trainer, texts.iter().copied())
+            .map_err(failed)?;
         let vocabulary = tokenizer.get_vocab(false);
-        let mut candidates: Vec<(&str, u32)> = vocabulary.iter().map(|(piece, &id)| (piece.as_str(), id)).collect();
+        let mut candidates: Vec<(&str, u32)> = vocabulary
+            .iter()
+            .map(|(piece, &id)| (piece.as_str(), id))
+            .collect();
         // The trainer's alphabet can be larger than what was asked for; its pieces come in the order of their worth.
         candidates.sort_unstable_by_key(|&(_, id)| id);
         candidates.truncate(pieces);
         let build = build_vocabulary(candidates.iter().map(|&(piece, _)| piece), normalization)?;
-        Ok(Self { build, teacher_ids: None })
+        Ok(Self {
+            build,
+            teacher_ids: None,
+        })
     }
 
     /// Number of pieces.
@@ -94,7 +117,9 @@ fn ids(build: &VocabularyBuild, texts: &[&str]) -> Vec<Vec<u32>> {
         .ok()
         .and_then(|charmap| Some((charmap, Vocab::parse(&build.vocab, &charmap).ok()?)));
     // What was built can be parsed.
-    let Some((charmap, vocab)) = parsed else { return vec![Vec::new(); texts.len()] };
+    let Some((charmap, vocab)) = parsed else {
+        return vec![Vec::new(); texts.len()];
+    };
     let mut tokenizer = Tokenizer::new();
     let mut one = |text: &&str| {
         let mut ids = Vec::new();
@@ -123,11 +148,20 @@ fn most_frequent<'a>(build: &'a VocabularyBuild, counts: &[u64], wanted: usize) 
         .pieces
         .iter()
         .zip(counts)
-        .map(|(piece, &count)| (if is_single(piece) { u64::MAX } else { count }, piece.as_str()))
+        .map(|(piece, &count)| {
+            (
+                if is_single(piece) { u64::MAX } else { count },
+                piece.as_str(),
+            )
+        })
         .filter(|&(count, piece)| count > 0 && piece != "[UNK]")
         .collect();
     order.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
-    order.into_iter().map(|(_, piece)| piece).take(wanted.saturating_sub(1)).collect()
+    order
+        .into_iter()
+        .map(|(_, piece)| piece)
+        .take(wanted.saturating_sub(1))
+        .collect()
 }
 
 /// Normalization and pieces of a tokenizer that is BERT's; none of any other.

@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use burn::module::{Module, ParamGroup};
-use burn::optim::AdamWConfig;
 use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::AdamWConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -203,7 +203,8 @@ pub fn train(
             .wrapping_add(progress.step as u64)
             .wrapping_mul(2);
         let masks = |half| DropoutMasks::new(seed.wrapping_add(half), dropout.0, dropout.1);
-        let (mut gradients, loss) = of_batch(&training.module, &rows, device, |bert, rows, half| {
+        let (mut gradients, loss) =
+            of_batch(&training.module, &rows, device, |bert, rows, half| {
                 cross_entropy(bert, rows, masks(half), device)
             });
         clip(&training.module, &mut gradients, config.clip);

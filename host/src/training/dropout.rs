@@ -25,7 +25,13 @@ impl Dropout {
         self.0.fill_bytes(&mut random);
         let mask: Vec<f32> = random
             .chunks_exact(2)
-            .map(|b| if u16::from_le_bytes([b[0], b[1]]) < threshold { 0.0 } else { kept })
+            .map(|b| {
+                if u16::from_le_bytes([b[0], b[1]]) < threshold {
+                    0.0
+                } else {
+                    kept
+                }
+            })
             .collect();
         let mask = Tensor::from_data(TensorData::new(mask, input.shape()), &input.device());
         input * mask

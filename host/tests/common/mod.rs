@@ -1,6 +1,6 @@
 //! Running the program `thimble` in tests.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
-#[allow(dead_code, reason = "not every test needs a task")]
 pub(crate) mod task;
 
 use std::io::Write;

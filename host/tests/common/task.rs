@@ -9,18 +9,26 @@ pub(crate) fn tiny_bert() -> PathBuf {
 
 const GOOD: [&str; 6] = ["good", "great", "lovely", "funny", "fresh", "bright"];
 const BAD: [&str; 6] = ["bad", "terrible", "dull", "boring", "stale", "weak"];
-const OTHER: [&str; 8] = ["film", "movie", "the", "a", "story", "plot", "acting", "music"];
+const OTHER: [&str; 8] = [
+    "film", "movie", "the", "a", "story", "plot", "acting", "music",
+];
 
 /// `count` sentences, positive and negative ones in turn, that depend on `seed` alone.
 pub(crate) fn sentences(count: usize, seed: u64) -> Vec<(&'static str, String)> {
     let mut state = seed;
     let mut next = move |below: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below
     };
     (0..count)
         .map(|i| {
-            let (label, words) = if i % 2 == 0 { ("positive", GOOD) } else { ("negative", BAD) };
+            let (label, words) = if i % 2 == 0 {
+                ("positive", GOOD)
+            } else {
+                ("negative", BAD)
+            };
             let mut sentence: Vec<&str> = (0..3 + next(6)).map(|_| OTHER[next(8)]).collect();
             let place = next(sentence.len() + 1);
             sentence.insert(place, words[next(6)]);
@@ -31,7 +39,10 @@ pub(crate) fn sentences(count: usize, seed: u64) -> Vec<(&'static str, String)> 
 
 /// Writes sentences as TSV.
 pub(crate) fn write(path: &Path, rows: &[(&str, String)]) {
-    let lines: String = rows.iter().map(|(label, text)| format!("{label}\t{text}\n")).collect();
+    let lines: String = rows
+        .iter()
+        .map(|(label, text)| format!("{label}\t{text}\n"))
+        .collect();
     std::fs::write(path, format!("label\ttext\n{lines}")).unwrap();
 }
 
@@ -43,7 +54,10 @@ pub(crate) fn folder() -> tempfile::TempDir {
     let mut dev = sentences(60, 2);
     dev.push(("positive", "great! naïve, «unseen» words 👍".into()));
     write(&path("dev.tsv"), &dev);
-    let more: String = sentences(200, 3).into_iter().map(|(_, text)| format!("{text} again\n")).collect();
+    let more: String = sentences(200, 3)
+        .into_iter()
+        .map(|(_, text)| format!("{text} again\n"))
+        .collect();
     std::fs::write(path("more.txt"), more).unwrap();
     let sizes = "pieces = 120\nembedding = 8\nhidden = [6]\n[[convs]]\nchannels = 8\n[[convs]]\nchannels = 8\nkernel = 2\ndilation = 2\ngroups = 2\nresidual = true\n";
     std::fs::write(path("tiny.toml"), sizes).unwrap();

@@ -63,28 +63,49 @@ pub enum FormatError {
 impl core::fmt::Display for FormatError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            Self::Magic => f.write_str("this is no Thimble model: the first four bytes are not THMB"),
+            Self::Magic => {
+                f.write_str("this is no Thimble model: the first four bytes are not THMB")
+            }
             Self::Version(version) => {
-                write!(f, "format version {version} is not known; this program reads version {}", super::VERSION)
+                write!(
+                    f,
+                    "format version {version} is not known; this program reads version {}",
+                    super::VERSION
+                )
             }
             Self::Length { expected, got } => {
-                write!(f, "the file has {got} bytes and should have {expected}: it is cut short or something follows it")
+                write!(
+                    f,
+                    "the file has {got} bytes and should have {expected}: it is cut short or something follows it"
+                )
             }
             Self::Checksum { expected, got } => {
-                write!(f, "the checksum is {got:08x} and should be {expected:08x}: the file is damaged")
+                write!(
+                    f,
+                    "the checksum is {got:08x} and should be {expected:08x}: the file is damaged"
+                )
             }
             Self::Padding => f.write_str("a reserved byte is not zero"),
-            Self::SectionTable => f.write_str("the section table is out of order or reaches outside of the file"),
+            Self::SectionTable => {
+                f.write_str("the section table is out of order or reaches outside of the file")
+            }
             Self::MissingSection(kind) => write!(f, "the section {} is missing", kind.name()),
             Self::SectionLength(kind) => {
-                write!(f, "the section {} is not as long as the layers need", kind.name())
+                write!(
+                    f,
+                    "the section {} is not as long as the layers need",
+                    kind.name()
+                )
             }
             Self::Labels(error) => error.fmt(f),
             Self::CharMap(error) => error.fmt(f),
             Self::Vocab(error) => error.fmt(f),
             Self::Descriptor(layer) => write!(f, "the descriptor of layer {layer} cannot be read"),
             Self::Order(layer) => write!(f, "layer {layer} cannot stand at its place"),
-            Self::Shape(layer) => write!(f, "the shape of layer {layer} is out of range or does not fit"),
+            Self::Shape(layer) => write!(
+                f,
+                "the shape of layer {layer} is out of range or does not fit"
+            ),
             Self::Multiplier(layer) => write!(f, "a multiplier of layer {layer} is out of range"),
             Self::Accumulator(layer) => write!(f, "a sum in layer {layer} could leave 32 bits"),
             Self::Calibration => f.write_str("the calibration is out of range"),

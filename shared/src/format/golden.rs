@@ -33,7 +33,11 @@ pub struct GoldenVector<'a> {
 impl<'a> GoldenVector<'a> {
     /// The logits, Q12.
     pub fn logits(&self) -> impl ExactSizeIterator<Item = i32> + use<'a> {
-        self.logits.as_chunks().0.iter().map(|&bytes| i32::from_le_bytes(bytes))
+        self.logits
+            .as_chunks()
+            .0
+            .iter()
+            .map(|&bytes| i32::from_le_bytes(bytes))
     }
 }
 
@@ -53,7 +57,11 @@ impl<'a> GoldenVectors<'a> {
     pub(super) fn check(bytes: &'a [u8], classes: usize) -> Result<(), FormatError> {
         let mut vectors = Self::new(bytes, classes);
         while vectors.next().is_some() {}
-        if vectors.rest.is_empty() { Ok(()) } else { Err(FormatError::Golden) }
+        if vectors.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(FormatError::Golden)
+        }
     }
 }
 
@@ -65,6 +73,11 @@ impl<'a> Iterator for GoldenVectors<'a> {
         let (text, tail) = tail.split_at_checked(u32_at(head, 0) as usize)?;
         let (logits, tail) = tail.split_at_checked(4 * self.classes)?;
         self.rest = tail;
-        Some(GoldenVector { text, tokens: u32_at(head, 1), ids_crc: u32_at(head, 2), logits })
+        Some(GoldenVector {
+            text,
+            tokens: u32_at(head, 1),
+            ids_crc: u32_at(head, 2),
+            logits,
+        })
     }
 }

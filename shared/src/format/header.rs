@@ -96,7 +96,10 @@ impl<'a> Sections<'a> {
         }
         let got = bytes.len() as u64;
         if bytes.len() < HEADER_BYTES {
-            return Err(FormatError::Length { expected: HEADER_BYTES as u64, got });
+            return Err(FormatError::Length {
+                expected: HEADER_BYTES as u64,
+                got,
+            });
         }
         let version = u16_at(bytes, 2);
         if version != VERSION {
@@ -127,7 +130,10 @@ impl<'a> Sections<'a> {
             if gap.iter().any(|&byte| byte != 0) {
                 return Err(FormatError::Padding);
             }
-            end = start.checked_add(length).filter(|&end| end <= bytes.len()).ok_or(FormatError::SectionTable)?;
+            end = start
+                .checked_add(length)
+                .filter(|&end| end <= bytes.len())
+                .ok_or(FormatError::SectionTable)?;
         }
         if end != bytes.len() {
             return Err(FormatError::SectionTable);
@@ -140,12 +146,17 @@ impl<'a> Sections<'a> {
         let index = kind as usize - 1;
         let start = HEADER_BYTES + index * ENTRY_BYTES;
         let entry = self.bytes.get(start..start + ENTRY_BYTES)?;
-        Some((u32_at(entry, 0), u32_at(entry, 1) as usize, u32_at(entry, 2) as usize))
+        Some((
+            u32_at(entry, 0),
+            u32_at(entry, 1) as usize,
+            u32_at(entry, 2) as usize,
+        ))
     }
 
     /// Where a section lies.
     pub(super) fn range(&self, kind: SectionKind) -> core::ops::Range<usize> {
-        self.entry(kind).map_or(0..0, |(_, start, length)| start..start + length)
+        self.entry(kind)
+            .map_or(0..0, |(_, start, length)| start..start + length)
     }
 
     /// The bytes of a section.

@@ -54,10 +54,16 @@ impl Embedding<'_> {
     /// of id 0.
     #[inline]
     pub fn row(&self, id: u32, out: &mut [i8]) {
-        let id = if (id as usize) < self.rows { id as usize } else { 0 };
+        let id = if (id as usize) < self.rows {
+            id as usize
+        } else {
+            0
+        };
         match self.table {
             Table::Int8(rows) => {
-                let row = rows.get(id * self.dim..(id + 1) * self.dim).unwrap_or_default();
+                let row = rows
+                    .get(id * self.dim..(id + 1) * self.dim)
+                    .unwrap_or_default();
                 for (out, &byte) in out.iter_mut().zip(row) {
                     *out = byte as i8;
                 }
@@ -65,7 +71,10 @@ impl Embedding<'_> {
             Table::Int4 { lut, codes } => {
                 let bytes = self.dim.div_ceil(2);
                 let row = codes.get(id * bytes..(id + 1) * bytes).unwrap_or_default();
-                let values = row.iter().flat_map(|&byte| [byte & 15, byte >> 4]).take(self.dim);
+                let values = row
+                    .iter()
+                    .flat_map(|&byte| [byte & 15, byte >> 4])
+                    .take(self.dim);
                 for (out, code) in out.iter_mut().zip(values) {
                     *out = lut[usize::from(code & 15)];
                 }
@@ -148,6 +157,9 @@ impl Multipliers<'_> {
     #[inline]
     pub fn get(&self, output: usize) -> Multiplier {
         let (records, _) = self.0.as_chunks();
-        records.get(output).and_then(|&record| Multiplier::from_bytes(record)).unwrap_or(Multiplier::ZERO)
+        records
+            .get(output)
+            .and_then(|&record| Multiplier::from_bytes(record))
+            .unwrap_or(Multiplier::ZERO)
     }
 }

@@ -46,16 +46,26 @@ impl<'a> Model<'a> {
     /// Whatever is not as `docs/model-format.md` says, a wrong checksum first of all.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
         let sections = Sections::parse(bytes)?;
-        let labels = Labels::parse(sections.get(SectionKind::Labels)).map_err(FormatError::Labels)?;
-        let charmap = CharMap::parse(sections.get(SectionKind::CharMap)).map_err(FormatError::CharMap)?;
-        let vocab = Vocab::parse(sections.get(SectionKind::Vocab), &charmap).map_err(FormatError::Vocab)?;
+        let labels =
+            Labels::parse(sections.get(SectionKind::Labels)).map_err(FormatError::Labels)?;
+        let charmap =
+            CharMap::parse(sections.get(SectionKind::CharMap)).map_err(FormatError::CharMap)?;
+        let vocab =
+            Vocab::parse(sections.get(SectionKind::Vocab), &charmap).map_err(FormatError::Vocab)?;
         let plan = Plan::parse(sections.get(SectionKind::Layers))?;
         let calibration = sections.get(SectionKind::Calibration);
         let inverse_temperature = u32_at(calibration, 0);
         if calibration.len() != 4 || inverse_temperature == 0 {
             return Err(FormatError::Calibration);
         }
-        let model = Self { sections, labels, charmap, vocab, plan, inverse_temperature };
+        let model = Self {
+            sections,
+            labels,
+            charmap,
+            vocab,
+            plan,
+            inverse_temperature,
+        };
         model.check_layers()?;
         GoldenVectors::check(sections.get(SectionKind::Golden), labels.len())?;
         Provenance::check(sections.get(SectionKind::Provenance))?;
@@ -67,7 +77,10 @@ impl<'a> Model<'a> {
             (SectionKind::Embeddings, self.plan.embeddings),
             (SectionKind::Weights, self.plan.weights),
             (SectionKind::Biases, self.plan.outputs * 4),
-            (SectionKind::Multipliers, self.plan.outputs * Multiplier::BYTES),
+            (
+                SectionKind::Multipliers,
+                self.plan.outputs * Multiplier::BYTES,
+            ),
         ] {
             if self.sections.get(kind).len() != needed {
                 return Err(FormatError::SectionLength(kind));
@@ -85,16 +98,33 @@ impl<'a> Model<'a> {
                     let width = conv.kernel * (conv.in_channels / conv.groups);
                     (conv.weights, conv.biases, conv.multipliers, width, 128)
                 }
-                Layer::Dense(dense) => (dense.weights, dense.biases, dense.multipliers, dense.inputs, 32_768),
+                Layer::Dense(dense) => (
+                    dense.weights,
+                    dense.biases,
+                    dense.multipliers,
+                    dense.inputs,
+                    32_768,
+                ),
                 _ => continue,
             };
-            if multipliers.0.as_chunks().0.iter().any(|&record| Multiplier::from_bytes(record).is_none()) {
+            if multipliers
+                .0
+                .as_chunks()
+                .0
+                .iter()
+                .any(|&record| Multiplier::from_bytes(record).is_none())
+            {
                 return Err(FormatError::Multiplier(index));
             }
             // With every input at its largest, the sum of an output's products and its bias has to fit; so does every part.
             for (output, weights) in weights.chunks_exact(width).enumerate() {
-                let sum: i64 = weights.iter().map(|&weight| i64::from((weight as i8).unsigned_abs())).sum();
-                if sum * largest + i64::from(biases.get(output).unsigned_abs()) > i64::from(i32::MAX) {
+                let sum: i64 = weights
+                    .iter()
+                    .map(|&weight| i64::from((weight as i8).unsigned_abs()))
+                    .sum();
+                if sum * largest + i64::from(biases.get(output).unsigned_abs())
+                    > i64::from(i32::MAX)
+                {
                     return Err(FormatError::Accumulator(index));
                 }
             }
@@ -124,33 +154,57 @@ impl<'a> Model<'a> {
 
     /// The layers in order: an embedding, those run for each token, the pooling, dense layers.
     pub fn layers(&self) -> impl Iterator<Item = Layer<'a>> + '_ {
-        self.plan.layers().iter().map(|placed| self.layer_of(placed))
+        self.plan
+            .layers()
+            .iter()
+            .map(|placed| self.layer_of(placed))
     }
 
     fn layer_of(&self, placed: &Placed) -> Layer<'a> {
         let slice = |kind, start: usize, length: usize| {
-            self.sections.get(kind).get(start..start + length).unwrap_or_default()
+            self.sections
+                .get(kind)
+                .get(start..start + length)
+                .unwrap_or_default()
         };
         let outputs = |count: usize| {
             let size = Multiplier::BYTES;
             (
                 Biases(slice(SectionKind::Biases, placed.outputs * 4, count * 4)),
-                Multipliers(slice(SectionKind::Multipliers, placed.outputs * size, count * size)),
+                Multipliers(slice(
+                    SectionKind::Multipliers,
+                    placed.outputs * size,
+                    count * size,
+                )),
             )
         };
         let weights = |count| slice(SectionKind::Weights, placed.weights, count);
         let rows = self.sections.get(SectionKind::Embeddings);
-        let factor = |(mantissa, shift)| Multiplier::new(mantissa, shift).unwrap_or(Multiplier::ZERO);
+        let factor =
+            |(mantissa, shift)| Multiplier::new(mantissa, shift).unwrap_or(Multiplier::ZERO);
         match placed.record {
-            Record::Embedding8 { rows: count, dim } => {
-                Layer::Embedding(Embedding { rows: count as usize, dim: dim.into(), table: Table::Int8(rows) })
-            }
-            Record::Embedding4 { rows: count, dim, lut } => Layer::Embedding(Embedding {
+            Record::Embedding8 { rows: count, dim } => Layer::Embedding(Embedding {
+                rows: count as usize,
+                dim: dim.into(),
+                table: Table::Int8(rows),
+            }),
+            Record::Embedding4 {
+                rows: count,
+                dim,
+                lut,
+            } => Layer::Embedding(Embedding {
                 rows: count as usize,
                 dim: dim.into(),
                 table: Table::Int4 { lut, codes: rows },
             }),
-            Record::Conv1d { in_channels, out_channels, kernel, dilation, groups, relu } => {
+            Record::Conv1d {
+                in_channels,
+                out_channels,
+                kernel,
+                dilation,
+                groups,
+                relu,
+            } => {
                 let [in_channels, out_channels, kernel, dilation, groups] =
                     [in_channels, out_channels, kernel, dilation, groups].map(usize::from);
                 let (biases, multipliers) = outputs(out_channels);
@@ -167,7 +221,12 @@ impl<'a> Model<'a> {
                     multipliers,
                 })
             }
-            Record::ResidualAdd { from, own, other, relu } => Layer::ResidualAdd(ResidualAdd {
+            Record::ResidualAdd {
+                from,
+                own,
+                other,
+                relu,
+            } => Layer::ResidualAdd(ResidualAdd {
                 from: from.into(),
                 own: factor(own),
                 other: factor(other),
@@ -175,11 +234,22 @@ impl<'a> Model<'a> {
             }),
             Record::Relu => Layer::Relu,
             Record::Pool { max, mean } => Layer::Pool { max, mean },
-            Record::Dense { inputs, outputs: count, relu } => {
+            Record::Dense {
+                inputs,
+                outputs: count,
+                relu,
+            } => {
                 let [inputs, count] = [inputs, count].map(usize::from);
                 let (biases, multipliers) = outputs(count);
                 let weights = weights(inputs * count);
-                Layer::Dense(Dense { inputs, outputs: count, relu, weights, biases, multipliers })
+                Layer::Dense(Dense {
+                    inputs,
+                    outputs: count,
+                    relu,
+                    weights,
+                    biases,
+                    multipliers,
+                })
             }
         }
     }
@@ -209,7 +279,10 @@ impl<'a> Model<'a> {
     pub fn arena_bytes(&self) -> usize {
         let part = |bytes: usize| bytes.next_multiple_of(8);
         let pooled = self.pooled_width();
-        part(self.buffer_bytes()) + part(pooled) + part(pooled * 4) + 2 * part(self.feature_width() * 2)
+        part(self.buffer_bytes())
+            + part(pooled)
+            + part(pooled * 4)
+            + 2 * part(self.feature_width() * 2)
     }
 
     /// Bytes of RAM of a session with its arena, whatever the length of a text. The file itself can stay in flash.
@@ -250,7 +323,9 @@ impl<'a> Model<'a> {
 
     /// The sections in the order of the file and where they lie.
     pub fn sections(&self) -> impl Iterator<Item = (SectionKind, core::ops::Range<usize>)> + '_ {
-        SectionKind::ALL.into_iter().map(|kind| (kind, self.sections.range(kind)))
+        SectionKind::ALL
+            .into_iter()
+            .map(|kind| (kind, self.sections.range(kind)))
     }
 
     /// The bytes of the file.

@@ -19,13 +19,39 @@ pub const BLOCK: usize = 4;
 /// A layer's descriptor in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Record {
-    Embedding8 { rows: u32, dim: u16 },
-    Embedding4 { rows: u32, dim: u16, lut: [i8; 16] },
-    Conv1d { in_channels: u16, out_channels: u16, kernel: u16, dilation: u16, groups: u16, relu: bool },
-    ResidualAdd { from: u8, own: (i32, u8), other: (i32, u8), relu: bool },
+    Embedding8 {
+        rows: u32,
+        dim: u16,
+    },
+    Embedding4 {
+        rows: u32,
+        dim: u16,
+        lut: [i8; 16],
+    },
+    Conv1d {
+        in_channels: u16,
+        out_channels: u16,
+        kernel: u16,
+        dilation: u16,
+        groups: u16,
+        relu: bool,
+    },
+    ResidualAdd {
+        from: u8,
+        own: (i32, u8),
+        other: (i32, u8),
+        relu: bool,
+    },
     Relu,
-    Pool { max: bool, mean: bool },
-    Dense { inputs: u16, outputs: u16, relu: bool },
+    Pool {
+        max: bool,
+        mean: bool,
+    },
+    Dense {
+        inputs: u16,
+        outputs: u16,
+        relu: bool,
+    },
 }
 
 /// A descriptor and where its data begins.
@@ -90,7 +116,11 @@ impl Plan {
         if usize::from(count) > MAX_LAYERS {
             return Err(FormatError::Order(MAX_LAYERS as u8));
         }
-        let empty = Placed { record: Record::Relu, weights: 0, outputs: 0 };
+        let empty = Placed {
+            record: Record::Relu,
+            weights: 0,
+            outputs: 0,
+        };
         let mut plan = Self {
             layers: [empty; MAX_LAYERS],
             buffers: [Buffer::default(); MAX_LAYERS],
@@ -112,7 +142,10 @@ impl Plan {
             rest = tail;
             plan.add(index, record)?;
         }
-        let ends_dense = plan.layers().last().is_some_and(|last| matches!(last.record, Record::Dense { .. }));
+        let ends_dense = plan
+            .layers()
+            .last()
+            .is_some_and(|last| matches!(last.record, Record::Dense { .. }));
         if !rest.is_empty() || !ends_dense {
             return Err(FormatError::Descriptor(count));
         }
@@ -130,13 +163,20 @@ impl Plan {
 
     fn add(&mut self, index: u8, record: Record) -> Result<(), FormatError> {
         let i = usize::from(index);
-        self.layers[i] = Placed { record, weights: self.weights, outputs: self.outputs };
+        self.layers[i] = Placed {
+            record,
+            weights: self.weights,
+            outputs: self.outputs,
+        };
         // The width of what comes in; 0 before the first layer.
         let width = if i == 0 { 0 } else { self.buffers[i - 1].width };
         let pooled = self.pool > 0;
         let fits = match record {
             Record::Embedding8 { .. } | Record::Embedding4 { .. } => i == 0,
-            Record::Conv1d { .. } | Record::ResidualAdd { .. } | Record::Relu | Record::Pool { .. } => i > 0 && !pooled,
+            Record::Conv1d { .. }
+            | Record::ResidualAdd { .. }
+            | Record::Relu
+            | Record::Pool { .. } => i > 0 && !pooled,
             Record::Dense { .. } => pooled,
         };
         if !fits {
@@ -147,11 +187,25 @@ impl Plan {
             Record::Embedding8 { rows, dim } | Record::Embedding4 { rows, dim, .. } => {
                 self.rows = rows as usize;
                 let dim = usize::from(dim);
-                let row = if matches!(record, Record::Embedding8 { .. }) { dim } else { dim.div_ceil(2) };
-                self.embeddings = self.rows.checked_mul(row).ok_or(FormatError::Shape(index))?;
+                let row = if matches!(record, Record::Embedding8 { .. }) {
+                    dim
+                } else {
+                    dim.div_ceil(2)
+                };
+                self.embeddings = self
+                    .rows
+                    .checked_mul(row)
+                    .ok_or(FormatError::Shape(index))?;
                 dim
             }
-            Record::Conv1d { in_channels, out_channels, kernel, dilation, groups, relu: _ } => {
+            Record::Conv1d {
+                in_channels,
+                out_channels,
+                kernel,
+                dilation,
+                groups,
+                relu: _,
+            } => {
                 let [ins, outs, kernel, dilation, groups] =
                     [in_channels, out_channels, kernel, dilation, groups].map(usize::from);
                 if groups == 0 || kernel == 0 || dilation == 0 || ins != width {
@@ -161,10 +215,17 @@ impl Plan {
                     return shape;
                 }
                 self.buffers[i - 1].history = (kernel - 1) * dilation;
-                self.macs_per_token += self.linear(outs, kernel * (ins / groups)).ok_or(FormatError::Shape(index))?;
+                self.macs_per_token += self
+                    .linear(outs, kernel * (ins / groups))
+                    .ok_or(FormatError::Shape(index))?;
                 outs
             }
-            Record::ResidualAdd { from, own, other, relu: _ } => {
+            Record::ResidualAdd {
+                from,
+                own,
+                other,
+                relu: _,
+            } => {
                 if usize::from(from) >= i || self.buffers[usize::from(from)].width != width {
                     return shape;
                 }
@@ -178,7 +239,11 @@ impl Plan {
                 self.pool = i;
                 width * (usize::from(max) + usize::from(mean))
             }
-            Record::Dense { inputs, outputs, relu: _ } => {
+            Record::Dense {
+                inputs,
+                outputs,
+                relu: _,
+            } => {
                 let [ins, outs] = [inputs, outputs].map(usize::from);
                 if ins != width {
                     return shape;

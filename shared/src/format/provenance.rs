@@ -17,7 +17,11 @@ impl<'a> Provenance<'a> {
     pub(super) fn check(bytes: &'a [u8]) -> Result<(), FormatError> {
         let mut pairs = Self::new(bytes);
         while pairs.next().is_some() {}
-        if pairs.rest.is_empty() { Ok(()) } else { Err(FormatError::Provenance) }
+        if pairs.rest.is_empty() {
+            Ok(())
+        } else {
+            Err(FormatError::Provenance)
+        }
     }
 }
 

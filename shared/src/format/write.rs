@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 
 use super::error::FormatError;
 use super::golden::ids_checksum;
-use super::header::{ALIGNMENT, CHECKSUM_AT, ENTRY_BYTES, HEADER_BYTES, MAGIC, SectionKind, VERSION, checksum};
+use super::header::{
+    ALIGNMENT, CHECKSUM_AT, ENTRY_BYTES, HEADER_BYTES, MAGIC, SectionKind, VERSION, checksum,
+};
 use super::model::Model;
 use super::plan::{MAX_LAYERS, Record};
 use crate::fixed::Multiplier;
@@ -149,8 +151,13 @@ impl core::fmt::Display for WriteError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::TooManyLayers(n) => write!(f, "{n} layers, but a model has at most {MAX_LAYERS}"),
-            Self::Data(layer) => write!(f, "the data of layer {layer} does not have the length of its shape"),
-            Self::Range(layer) => write!(f, "a number of layer {layer} does not fit into the format"),
+            Self::Data(layer) => write!(
+                f,
+                "the data of layer {layer} does not have the length of its shape"
+            ),
+            Self::Range(layer) => {
+                write!(f, "a number of layer {layer} does not fit into the format")
+            }
             Self::Labels(error) => error.fmt(f),
             Self::Golden(vector) => write!(f, "golden vector {vector} does not fit to the model"),
             Self::TooLong => f.write_str("the model would have 4 GiB or more"),
@@ -167,10 +174,15 @@ impl ModelSpec {
     /// # Errors
     /// Anything that does not fit together, or that a reader would refuse.
     pub fn to_bytes(&self) -> Result<Vec<u8>, WriteError> {
-        let mut data = Data { records: vec![0], ..Data::default() };
+        let mut data = Data {
+            records: vec![0],
+            ..Data::default()
+        };
         let count = self.layers.len();
-        data.records[0] =
-            u8::try_from(count).ok().filter(|_| count <= MAX_LAYERS).ok_or(WriteError::TooManyLayers(count))?;
+        data.records[0] = u8::try_from(count)
+            .ok()
+            .filter(|_| count <= MAX_LAYERS)
+            .ok_or(WriteError::TooManyLayers(count))?;
         for (index, layer) in self.layers.iter().enumerate() {
             data.add(index, layer)?;
         }
@@ -231,8 +243,14 @@ impl Data {
         let range = |number: &usize| u16::try_from(*number).map_err(|_| WriteError::Range(index));
         let record = match layer {
             LayerSpec::Embedding { rows, dim, table } => {
-                let values = rows.checked_mul(*dim).filter(|_| *dim > 0).ok_or(WriteError::Range(index))?;
-                let (rows, dim16) = (u32::try_from(*rows).map_err(|_| WriteError::Range(index))?, range(dim)?);
+                let values = rows
+                    .checked_mul(*dim)
+                    .filter(|_| *dim > 0)
+                    .ok_or(WriteError::Range(index))?;
+                let (rows, dim16) = (
+                    u32::try_from(*rows).map_err(|_| WriteError::Range(index))?,
+                    range(dim)?,
+                );
                 match table {
                     TableSpec::Int8(row) if row.len() == values => {
                         self.embeddings.extend(row.iter().map(|&value| value as u8));
@@ -243,10 +261,15 @@ impl Data {
                             return Err(WriteError::Range(index));
                         }
                         for row in codes.chunks(*dim) {
-                            let pair = |pair: &[u8]| pair[0] | pair.get(1).copied().unwrap_or(0) << 4;
+                            let pair =
+                                |pair: &[u8]| pair[0] | pair.get(1).copied().unwrap_or(0) << 4;
                             self.embeddings.extend(row.chunks(2).map(pair));
                         }
-                        Record::Embedding4 { rows, dim: dim16, lut: *lut }
+                        Record::Embedding4 {
+                            rows,
+                            dim: dim16,
+                            lut: *lut,
+                        }
                     }
                     _ => return Err(WriteError::Data(index)),
                 }
@@ -273,20 +296,40 @@ impl Data {
                     relu: *relu,
                 }
             }
-            LayerSpec::ResidualAdd { from, own, other, relu } => Record::ResidualAdd {
+            LayerSpec::ResidualAdd {
+                from,
+                own,
+                other,
+                relu,
+            } => Record::ResidualAdd {
                 from: u8::try_from(*from).map_err(|_| WriteError::Range(index))?,
                 own: (own.mantissa(), own.shift()),
                 other: (other.mantissa(), other.shift()),
                 relu: *relu,
             },
             LayerSpec::Relu => Record::Relu,
-            LayerSpec::Pool { max, mean } => Record::Pool { max: *max, mean: *mean },
-            LayerSpec::Dense { inputs, outputs, relu, weights, biases, multipliers } => {
+            LayerSpec::Pool { max, mean } => Record::Pool {
+                max: *max,
+                mean: *mean,
+            },
+            LayerSpec::Dense {
+                inputs,
+                outputs,
+                relu,
+                weights,
+                biases,
+                multipliers,
+            } => {
                 self.linear(index, *outputs, *inputs, weights, biases, multipliers)?;
-                Record::Dense { inputs: range(inputs)?, outputs: range(outputs)?, relu: *relu }
+                Record::Dense {
+                    inputs: range(inputs)?,
+                    outputs: range(outputs)?,
+                    relu: *relu,
+                }
             }
         };
-        self.records.extend(postcard::to_allocvec(&record).map_err(|_| WriteError::Range(index))?);
+        self.records
+            .extend(postcard::to_allocvec(&record).map_err(|_| WriteError::Range(index))?);
         Ok(())
     }
 
@@ -303,9 +346,15 @@ impl Data {
         if !whole || biases.len() != outputs || multipliers.len() != outputs {
             return Err(WriteError::Data(index));
         }
-        self.weights.extend(weights.iter().map(|&weight| weight as u8));
-        self.biases.extend(biases.iter().flat_map(|bias| bias.to_le_bytes()));
-        self.multipliers.extend(multipliers.iter().flat_map(|multiplier| multiplier.to_bytes()));
+        self.weights
+            .extend(weights.iter().map(|&weight| weight as u8));
+        self.biases
+            .extend(biases.iter().flat_map(|bias| bias.to_le_bytes()));
+        self.multipliers.extend(
+            multipliers
+                .iter()
+                .flat_map(|multiplier| multiplier.to_bytes()),
+        );
         Ok(())
     }
 }
@@ -318,7 +367,9 @@ fn assemble(sections: &[&[u8]; SectionKind::ALL.len()]) -> Result<Vec<u8>, Write
         let at = HEADER_BYTES + ENTRY_BYTES * index;
         let fields = [kind as usize, bytes.len(), section.len()];
         for (field, place) in fields.into_iter().zip(bytes[at..].as_chunks_mut::<4>().0) {
-            *place = u32::try_from(field).map_err(|_| WriteError::TooLong)?.to_le_bytes();
+            *place = u32::try_from(field)
+                .map_err(|_| WriteError::TooLong)?
+                .to_le_bytes();
         }
         bytes.extend_from_slice(section);
     }

@@ -15,7 +15,12 @@ pub struct Normalization {
 
 impl Default for Normalization {
     fn default() -> Self {
-        Self { clean_text: true, handle_chinese_chars: true, strip_accents: true, lowercase: true }
+        Self {
+            clean_text: true,
+            handle_chinese_chars: true,
+            strip_accents: true,
+            lowercase: true,
+        }
     }
 }
 
@@ -23,13 +28,25 @@ impl Normalization {
     /// A bit for each field, the lowest for the first.
     #[cfg(feature = "build")]
     pub(crate) fn flags(self) -> u8 {
-        let bits = [self.clean_text, self.handle_chinese_chars, self.strip_accents, self.lowercase];
-        bits.iter().rev().fold(0, |flags, &bit| flags << 1 | u8::from(bit))
+        let bits = [
+            self.clean_text,
+            self.handle_chinese_chars,
+            self.strip_accents,
+            self.lowercase,
+        ];
+        bits.iter()
+            .rev()
+            .fold(0, |flags, &bit| flags << 1 | u8::from(bit))
     }
 
     /// The normalisation of [`flags`](Self::flags).
     pub(crate) fn of_flags(flags: u16) -> Self {
         let bit = |i: u8| flags >> i & 1 == 1;
-        Self { clean_text: bit(0), handle_chinese_chars: bit(1), strip_accents: bit(2), lowercase: bit(3) }
+        Self {
+            clean_text: bit(0),
+            handle_chinese_chars: bit(1),
+            strip_accents: bit(2),
+            lowercase: bit(3),
+        }
     }
 }

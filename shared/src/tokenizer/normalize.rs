@@ -12,7 +12,9 @@ use unicode_categories::UnicodeCategories as _;
 use unicode_normalization_alignments::UnicodeNormalization as _;
 use unicode_normalization_alignments::char::canonical_combining_class;
 
-use super::{BREAK, DROPPED, FIRST_SYMBOL, HANGUL, Normalization, STARTER, SYLLABLES, UNKNOWN, UNKNOWN_ALONE};
+use super::{
+    BREAK, DROPPED, FIRST_SYMBOL, HANGUL, Normalization, STARTER, SYLLABLES, UNKNOWN, UNKNOWN_ALONE,
+};
 use crate::vocab::BuildError;
 
 /// What a code point becomes, a little at a time.

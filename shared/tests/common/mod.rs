@@ -1,4 +1,5 @@
 //! Both tokenizers over one vocabulary.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
 use thimble_shared::tokenizer::{CharMap, Normalization, Tokenizer};
 use thimble_shared::vocab::{Vocab, VocabularyBuild, build_vocabulary};
@@ -7,13 +8,13 @@ use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
 
 /// Thimble's tokenizer and that of the `tokenizers` crate.
-pub struct Pair {
+pub(crate) struct Pair {
     pub build: VocabularyBuild,
     pub reference: tokenizers::Tokenizer,
 }
 
 impl Pair {
-    pub fn new<'p>(
+    pub(crate) fn new<'p>(
         pieces: impl IntoIterator<Item = &'p str>,
         normalization: Normalization,
     ) -> Self {
@@ -37,14 +38,14 @@ impl Pair {
     }
 
     /// Ids by Thimble of a text that arrives cut before each of `cuts`.
-    pub fn ids(&self, text: &[u8], cuts: &[usize]) -> Vec<u32> {
+    pub(crate) fn ids(&self, text: &[u8], cuts: &[usize]) -> Vec<u32> {
         let charmap = CharMap::parse(&self.build.charmap).unwrap();
         let vocab = Vocab::parse(&self.build.vocab, &charmap).unwrap();
         ids(&charmap, &vocab, text, cuts)
     }
 
     /// Ids by `tokenizers`.
-    pub fn expected(&self, text: &str) -> Vec<u32> {
+    pub(crate) fn expected(&self, text: &str) -> Vec<u32> {
         self.reference
             .encode_fast(text, false)
             .unwrap()
@@ -53,7 +54,12 @@ impl Pair {
     }
 }
 
-pub fn ids(charmap: &CharMap<'_>, vocab: &Vocab<'_>, text: &[u8], cuts: &[usize]) -> Vec<u32> {
+pub(crate) fn ids(
+    charmap: &CharMap<'_>,
+    vocab: &Vocab<'_>,
+    text: &[u8],
+    cuts: &[usize],
+) -> Vec<u32> {
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (text.len() + 1)).collect();
     cuts.sort_unstable();
     let mut ids = Vec::new();
@@ -68,14 +74,14 @@ pub fn ids(charmap: &CharMap<'_>, vocab: &Vocab<'_>, text: &[u8], cuts: &[usize]
     ids
 }
 
-pub const ENGLISH: &str = include_str!("../data/english-8k.txt");
+pub(crate) const ENGLISH: &str = include_str!("../data/english-8k.txt");
 
-pub fn english() -> Pair {
+pub(crate) fn english() -> Pair {
     Pair::new(ENGLISH.lines(), Normalization::default())
 }
 
 /// Single characters and short pieces of many scripts, spacing marks with combining classes, jamo and ideographs.
-pub const MANY_SCRIPTS: &[&str] = &[
+pub(crate) const MANY_SCRIPTS: &[&str] = &[
     "a",
     "b",
     "##a",
@@ -179,7 +185,7 @@ pub const MANY_SCRIPTS: &[&str] = &[
 ];
 
 /// The four normalisations that the tests go through.
-pub fn normalizations() -> [Normalization; 4] {
+pub(crate) fn normalizations() -> [Normalization; 4] {
     let all = Normalization::default();
     let cased = Normalization {
         strip_accents: false,

@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/student.json: the ids and logits of the shipped student by a reader of its own.
+
+    pip install numpy tokenizers
+    python3 tests/golden/student.py
+
+Written after docs/model-format.md, docs/tokenizer.md and docs/numerics.md alone: whole texts instead of streams, 64-bit
+integers, and the tokenizer of Hugging Face over the pieces that it reads from the file.
+"""
+import json
+import pathlib
+import struct
+import zlib
+
+import numpy
+import tokenizers
+
+ROOT = pathlib.Path(__file__).parents[2]
+FILE = (ROOT / "models/sentiment-en.thimble").read_bytes()
+
+
+def sections():
+    magic, version, count, length, crc = struct.unpack_from("<4sHHII", FILE)
+    assert (magic, version, count, length) == (b"THMB", 1, 11, len(FILE))
+    assert crc == zlib.crc32(FILE[:12] + FILE[16:])
+    entries = [struct.unpack_from("<III", FILE, 16 + 12 * i) for i in range(count)]
+    return {kind: FILE[start : start + size] for kind, start, size in entries}
+
+
+S = sections()
+LABELS, CHARMAP, VOCAB, LAYERS, EMBEDDINGS, WEIGHTS, BIASES, MULTIPLIERS = (S[i] for i in range(1, 9))
+
+
+def pieces():
+    """The pieces in the order of their ids, from the two tries."""
+    count = struct.unpack_from("<H", CHARMAP)[0]
+    characters = [chr(c) for c in struct.unpack_from(f"<{count}I", CHARMAP, 20)]
+    nodes, total, width, roots = struct.unpack_from("<IIBB", VOCAB)
+    at = 12
+    words = -(-nodes // 32)
+
+    def bits(count, at):
+        raw = numpy.frombuffer(VOCAB, "<u1", count, at)
+        return numpy.unpackbits(raw, bitorder="little")
+
+    vectors = []
+    for _ in range(3):
+        vectors.append(bits(words * 4, at)[:nodes])
+        at += 4 * words + 4 * (-(-words // 8) + 1)
+    last, inner, terminal = vectors
+    packed = bits(len(VOCAB) - at, at)
+    labels = [int(sum(int(packed[i * width + b]) << b for b in range(width))) for i in range(nodes)]
+    groups, start = [], 0
+    for node in range(nodes):
+        if last[node]:
+            groups.append(range(start, node + 1))
+            start = node + 1
+    root_names = [name for bit, name in ((1, ""), (2, "##")) if roots & bit]
+    text = {}
+    parents = list(root_names) + [int(n) for n in numpy.flatnonzero(inner)]
+    for parent, group in zip(parents, groups, strict=True):
+        for node in group:
+            text[node] = (parent if isinstance(parent, str) else text[parent]) + characters[labels[node]]
+    found = ["[UNK]"] + [text[int(node)] for node in numpy.flatnonzero(terminal)]
+    assert len(found) == total
+    return found
+
+
+def tokenizer():
+    vocabulary = {piece: i for i, piece in enumerate(pieces())}
+    flags = struct.unpack_from("<H", CHARMAP, 16)[0]
+    clean, chinese, strip, lower = (bool(flags >> i & 1) for i in range(4))
+    made = tokenizers.Tokenizer(tokenizers.models.WordPiece(vocabulary, unk_token="[UNK]", max_input_chars_per_word=100))
+    made.normalizer = tokenizers.normalizers.BertNormalizer(clean, chinese, strip, lower)
+    made.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    return made
+
+
+class Postcard:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def byte(self):
+        self.at += 1
+        return self.data[self.at - 1]
+
+    def varint(self):
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+
+    def multiplier(self):
+        zigzag = self.varint()
+        return (zigzag >> 1) ^ -(zigzag & 1), self.byte()
+
+
+def requantize(value, multiplier):
+    mantissa, shift = multiplier
+    return max(-(2**31), min(2**31 - 1, (value * mantissa + (1 << shift - 1)) >> shift))
+
+
+def requantize_all(sums, first):
+    """[..., outputs] by each output's own multiplier, in Python's integers of any size."""
+    factors = [struct.unpack_from("<iB", MULTIPLIERS, 5 * (first + o)) for o in range(sums.shape[-1])]
+    flat = sums.reshape(-1, sums.shape[-1]).tolist()
+    rows = [[requantize(v, m) for v, m in zip(row, factors)] for row in flat]
+    return numpy.array(rows, dtype=numpy.int64).reshape(sums.shape)
+
+
+def logits(ids):
+    reader = Postcard(LAYERS)
+    outputs, features, weight, output = [], None, 0, 0
+    count = reader.byte()
+    for index in range(count):
+        kind = reader.varint()
+        if kind in (0, 1):
+            rows, dim = reader.varint(), reader.varint()
+            if kind == 0:
+                table = numpy.frombuffer(EMBEDDINGS, numpy.int8).reshape(rows, dim).astype(numpy.int64)
+            else:
+                lut = numpy.array([reader.byte() for _ in range(16)], dtype=numpy.uint8).view(numpy.int8).astype(numpy.int64)
+                raw = numpy.frombuffer(EMBEDDINGS, numpy.uint8).reshape(rows, -1)
+                codes = numpy.stack([raw & 15, raw >> 4], axis=-1).reshape(rows, -1)[:, :dim]
+                table = lut[codes]
+            outputs.append(table[ids].reshape(len(ids), dim))
+        elif kind == 2:
+            ins, outs, kernel, dilation, groups = (reader.varint() for _ in range(5))
+            relu, x, n = reader.byte(), outputs[-1], ins // groups
+            size = outs * kernel * n
+            w = numpy.frombuffer(WEIGHTS, numpy.int8, size, weight).reshape(outs, kernel, n).astype(numpy.int64)
+            b = numpy.frombuffer(BIASES, "<i4", outs, 4 * output).astype(numpy.int64)
+            past = (kernel - 1) * dilation
+            padded = numpy.concatenate([numpy.zeros((past, ins), numpy.int64), x])
+            y = numpy.tile(b, (len(ids), 1))
+            for k in range(kernel):
+                seen = padded[k * dilation : k * dilation + len(ids)]
+                for g in range(groups):
+                    o = slice(g * outs // groups, (g + 1) * outs // groups)
+                    y[:, o] += seen[:, g * n : (g + 1) * n] @ w[o, k].T
+            outputs.append(requantize_all(y, output).clip(0 if relu else -128, 127))
+            weight, output = weight + size, output + outs
+        elif kind == 3:
+            source, own, other, relu = reader.byte(), reader.multiplier(), reader.multiplier(), reader.byte()
+            def scaled(x, m):
+                return numpy.array([requantize(v, m) for v in x.ravel().tolist()], dtype=numpy.int64).reshape(x.shape)
+            total = scaled(outputs[-1], own) + scaled(outputs[source], other)
+            outputs.append(total.clip(0 if relu else -128, 127))
+        elif kind == 4:
+            outputs.append(outputs[-1].clip(0))
+        elif kind == 5:
+            is_max, is_mean, x, n = reader.byte(), reader.byte(), outputs[-1], len(ids)
+            parts = []
+            if is_max:
+                parts.append(256 * x.max(axis=0) if n else numpy.zeros(x.shape[1], numpy.int64))
+            if is_mean:
+                parts.append((512 * x.sum(axis=0) + n) // (2 * n) if n else numpy.zeros(x.shape[1], numpy.int64))
+            features = numpy.concatenate(parts)
+        else:
+            ins, outs, relu = reader.varint(), reader.varint(), reader.byte()
+            w = numpy.frombuffer(WEIGHTS, numpy.int8, ins * outs, weight).reshape(outs, ins).astype(numpy.int64)
+            b = numpy.frombuffer(BIASES, "<i4", outs, 4 * output).astype(numpy.int64)
+            features = requantize_all(w @ features + b, output)
+            if relu:
+                features = features.clip(0)
+            if index + 1 < count:
+                features = features.clip(-32768, 32767)
+            weight, output = weight + ins * outs, output + outs
+    assert reader.at == len(LAYERS) and weight == len(WEIGHTS) and 4 * output == len(BIASES)
+    return features.tolist()
+
+
+TOKENIZER = tokenizer()
+lines = (ROOT / "models/data/sst2.dev.tsv").read_text().splitlines()[1:]
+texts = [line.split("\t")[1] for line in lines]
+texts += ["", "A", "unbelievably GOOD!!!", "naïve Café 日本語 👍", "not bad , not good " * 60, "\u0000\ufffd", "x" * 101]
+rows = []
+for text in texts:
+    ids = TOKENIZER.encode(text).ids
+    rows.append({"text": text, "ids": ids, "logits": logits(ids)})
+versions = {m.__name__: m.__version__ for m in (numpy, tokenizers)}
+lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+head = json.dumps({"made_by": "tests/golden/student.py", "versions": versions})[:-1]
+(pathlib.Path(__file__).parent / "student.json").write_text(f'{head}, "rows": [\n{lines}\n]}}\n')
