@@ -333,13 +333,7 @@ fn other_labels_than_two() {
         .iter()
         .enumerate()
         .map(|(i, (label, text))| match i % 3 {
-            0 => format!(
-                "neutral,{}\n",
-                text.split(' ')
-                    .filter(|word| word.len() > 20)
-                    .collect::<String>()
-                    + "the film it is"
-            ),
+            0 => format!("neutral,{}\n", task::without_judgement(text)),
             _ => format!("{label},{text}\n"),
         })
         .collect();

@@ -1,6 +1,6 @@
 //! The main job: texts and a teacher in, a verified model file out.
 //!
-//! [`distill`] goes the way of the data: soft targets ([`targets`]) → vocabulary and sizes ([`budget`]) → training → integers
+//! [`distill`] goes the way of the data: soft targets → vocabulary and sizes ([`budget`]) → training → integers
 //! and model file ([`package`]) → the engine's own answers on the dev set ([`Report`]).
 
 pub mod budget;

@@ -54,7 +54,7 @@ pub enum VerifyError {
 }
 
 /// Replays every golden vector: the text whole, byte by byte, and in two pieces cut at each of its bytes (at
-/// [`MOST_CUTS`] of them in a long text), also in the middle of a character. One session does all runs, so that what a
+/// `MOST_CUTS` of them in a long text), also in the middle of a character. One session does all runs, so that what a
 /// text leaves behind would show in the next.
 ///
 /// # Errors

@@ -37,6 +37,14 @@ pub(crate) fn sentences(count: usize, seed: u64) -> Vec<(&'static str, String)> 
         .collect()
 }
 
+/// A sentence without its good or bad words.
+pub(crate) fn without_judgement(sentence: &str) -> String {
+    let words = sentence
+        .split(' ')
+        .filter(|word| !GOOD.contains(word) && !BAD.contains(word));
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// Writes sentences as TSV.
 pub(crate) fn write(path: &Path, rows: &[(&str, String)]) {
     let lines: String = rows
