@@ -184,7 +184,7 @@ fn what_is_read_is_what_was_written() {
 #[test]
 fn an_odd_row_of_half_bytes() {
     let mut spec = spec();
-    let lut: [i8; 16] = std::array::from_fn(|i| 10 * i as i8 - 70);
+    let lut: [i8; 16] = std::array::from_fn(|i| (10 * i as i16 - 70) as i8);
     spec.layers = vec![
         LayerSpec::Embedding {
             rows: 2,
