@@ -373,6 +373,34 @@ fn other_labels_than_two() {
     );
 }
 
+/// A BERT of random weights knows nothing of the task.
+#[test]
+fn a_poor_teacher_is_told() {
+    let bert = task::tiny_bert();
+    let run = thimble(
+        &[
+            "distill",
+            "--data",
+            "train.tsv",
+            "--teacher",
+            bert.to_str().unwrap(),
+            "--config",
+            "tiny.toml",
+            "--epochs",
+            "1",
+            "--out",
+            "poor/run",
+        ],
+        "",
+    );
+    assert!(
+        run.err.contains("warning: the teacher is right on only"),
+        "{}",
+        run.err
+    );
+    run.ok();
+}
+
 #[test]
 fn what_cannot_be_done_is_said() {
     let bert = task::tiny_bert();
@@ -409,7 +437,7 @@ fn what_cannot_be_done_is_said() {
             "--max-flash",
             "2K",
             "--out",
-            "small",
+            "small/run",
             "--quiet",
         ],
         "",

@@ -83,6 +83,9 @@ pub struct Args {
     read: ReadArgs,
 }
 
+/// Share of right answers on the dev set below which a teacher is worth a warning.
+const POOR_TEACHER: f64 = 0.7;
+
 /// A number of bytes, `K` and `M` for 1024 and 1024².
 fn bytes(argument: &str) -> Result<usize, String> {
     let text = argument.trim().to_ascii_uppercase();
@@ -187,6 +190,16 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     stages.end();
     let path = plan.folder.join("report.json");
     files::write_whole(&path, &serde_json::to_vec_pretty(&report)?)?;
+    let known = report
+        .teacher
+        .as_ref()
+        .and_then(|teacher| teacher.teacher_accuracy);
+    if let Some(accuracy) = known.filter(|&accuracy| accuracy < POOR_TEACHER) {
+        common.warn(format!(
+            "the teacher is right on only {} of these texts, and the student follows it; fine-tune one on them with `thimble teacher train`, or learn with --labels-only",
+            percent(accuracy)
+        ));
+    }
     let mut out = output::stdout();
     match args.json {
         true => output::json(&mut out, &report)?,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use tokenizers::Tokenizer;
-use tract_onnx::prelude::*;
+use tract_core::prelude::*;
+use tract_onnx::prelude::{InferenceFact, InferenceModelExt as _};
 
 use super::encode::Encoder;
 use super::{CONFIG, MAX_PIECES, TOKENIZER, Teacher, TeacherError};
