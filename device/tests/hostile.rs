@@ -82,9 +82,12 @@ fn every_byte_of_a_resealed_file() {
                 let mut changed = file.clone();
                 changed[at] = byte;
                 seal(&mut changed);
-                match answers(&changed, &texts).unwrap_or(false) {
-                    true => taken += 1,
-                    false => refused += 1,
+                match answers(&changed, &texts) {
+                    Ok(true) => taken += 1,
+                    Ok(false) => refused += 1,
+                    // An arena that this test does not want to allocate.
+                    Err(TestCaseError::Reject(_)) => {}
+                    Err(error) => panic!("byte {at} = {byte}: {error}"),
                 }
             }
         }

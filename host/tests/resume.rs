@@ -187,6 +187,14 @@ fn teacher_train() {
     thimble_in(path, &arguments("broken"), b"").ok();
     let weights = |name: &str| std::fs::read(path.join(name).join("model.safetensors")).unwrap();
     assert!(weights("whole") == weights("broken"), "the teachers differ");
+    // Another training does not go on from it.
+    let mut other = arguments("whole");
+    let rate = other
+        .iter()
+        .position(|&argument| argument == "1e-3")
+        .unwrap();
+    other[rate] = "2e-3";
+    thimble_in(path, &other, b"").fails(1, &["whole", "--out"]);
     // It has learnt something that a BERT of random weights does not know.
     let metrics = std::fs::read_to_string(path.join("whole/training/metrics.csv")).unwrap();
     let best = metrics

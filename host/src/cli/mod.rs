@@ -18,6 +18,7 @@ pub mod inspect;
 mod model;
 mod output;
 mod progress;
+mod run_folder;
 pub mod teacher;
 mod texts;
 pub mod tokenize;

@@ -4,12 +4,12 @@ use std::io::Write;
 
 use serde::Serialize;
 use thimble_shared::format::Model;
-use thimble_shared::tokenizer::Tokenizer;
 
 use super::common::Common;
 use super::model::ModelArgs;
 use super::output;
 use super::texts::TextArgs;
+use crate::eval;
 
 /// Arguments of `thimble tokenize`.
 #[derive(Debug, clap::Args)]
@@ -41,15 +41,9 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     let file = args.model.open()?;
     let model = file.parse()?;
     let pieces = pieces(&model);
-    let mut tokenizer = Tokenizer::new();
-    let mut ids = Vec::new();
     let mut out = output::stdout();
     args.texts.for_each(common, |text| {
-        ids.clear();
-        tokenizer.push_bytes(model.charmap(), model.vocab(), text.bytes, &mut |id| {
-            ids.push(id)
-        });
-        tokenizer.finish(model.charmap(), model.vocab(), &mut |id| ids.push(id));
+        let ids = eval::ids(&model, text.bytes);
         let pieces: Vec<&str> = ids.iter().map(|&id| pieces[id as usize].as_str()).collect();
         if args.json {
             let text = String::from_utf8_lossy(text.bytes);

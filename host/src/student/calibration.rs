@@ -1,6 +1,6 @@
 //! The temperature of a model's probabilities (Guo et al. 2017, <https://arxiv.org/abs/1706.04599>).
 
-use thimble_shared::fixed::INVERSE_TEMPERATURE_ONE;
+use thimble_shared::fixed::{INVERSE_TEMPERATURE_ONE, LOGIT_BITS};
 
 /// Range of the inverse temperature.
 const RANGE: [f64; 2] = [1.0 / 64.0, 64.0];
@@ -15,7 +15,10 @@ pub fn inverse_temperature(answers: &[(&[i32], usize)]) -> u32 {
         .iter()
         .map(|(logits, label)| {
             (
-                logits.iter().map(|&z| f64::from(z) / 4096.0).collect(),
+                logits
+                    .iter()
+                    .map(|&z| f64::from(z) / f64::from(1_u32 << LOGIT_BITS))
+                    .collect(),
                 *label,
             )
         })

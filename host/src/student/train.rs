@@ -18,7 +18,9 @@ use super::{
     Batch, LossConfig, Quantization, Row, Student, StudentConfig, StudentError, quantization,
 };
 use crate::training::checkpoint::{self, Training};
-use crate::training::{Dropout, average, clip, epoch_batches, of_batch, warmup_linear};
+use crate::training::{
+    Dropout, MeanLoss, average, clip, decay_at, epoch_batches, of_batch, warmup_linear,
+};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,10 +80,8 @@ pub struct Progress {
     pub step: usize,
     /// Steps in all.
     pub steps: usize,
-    /// Sum of the steps' losses since the last evaluation.
-    loss_sum: f64,
-    /// Steps since the last evaluation.
-    loss_steps: usize,
+    /// Losses since the last evaluation.
+    loss: MeanLoss,
     /// Scales, from the step on from which values are rounded.
     pub quantization: Option<Quantization>,
     /// The last evaluation.
@@ -90,13 +90,6 @@ pub struct Progress {
     pub history: Vec<Evaluation>,
     /// The best evaluation of rounded values.
     pub best: Option<Evaluation>,
-}
-
-impl Progress {
-    /// Mean loss since the last evaluation.
-    pub fn loss(&self) -> f64 {
-        self.loss_sum / self.loss_steps.max(1) as f64
-    }
 }
 
 /// How well the dev set is classified by the averaged weights.
@@ -185,14 +178,10 @@ pub fn train(
     let every = (steps / config.evaluations.max(1)).max(1);
     let mut training = begin(student.init(rows, classes, device), config);
     let mut progress = match checkpoint::load::<_, Progress>(folder, &mut training)? {
-        Some(progress) if progress.steps != steps => {
-            return Err(StudentError::Data(format!(
-                "{} holds the checkpoint of a training of {} steps, this one has {steps}; name another folder, or give the options and data it was started with",
-                folder.display(),
-                progress.steps
-            )));
+        Some(progress) => {
+            checkpoint::check_steps(folder, progress.steps, steps)?;
+            progress
         }
-        Some(progress) => progress,
         None => Progress {
             steps,
             ..Progress::default()
@@ -242,13 +231,10 @@ pub fn train(
         training.module = training
             .optimizer
             .step(rate, training.module.clone(), gradients);
-        // Early on the average follows faster, so that it forgets the start.
-        let step = progress.step as f64;
-        let decay = config.average_decay.min((1.0 + step) / (10.0 + step));
+        let decay = decay_at(progress.step, config.average_decay);
         training.average = average(training.average.clone(), &training.module, decay);
         progress.step += 1;
-        progress.loss_sum += loss;
-        progress.loss_steps += 1;
+        progress.loss.add(loss);
         if progress.step.is_multiple_of(every) || progress.step == steps {
             evaluate(&training.average, &mut progress, dev, folder)?;
             checkpoint::save(folder, progress.step, &training, &progress)?;
@@ -409,11 +395,10 @@ fn evaluate(
     let quantization = progress.quantization.as_ref();
     let evaluation = Evaluation {
         step: progress.step,
-        loss: progress.loss(),
+        loss: progress.loss.take(),
         accuracy: accuracy(student, quantization, dev),
         quantized: quantization.is_some(),
     };
-    (progress.loss_sum, progress.loss_steps) = (0.0, 0);
     let is_better = progress
         .best
         .as_ref()

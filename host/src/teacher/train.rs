@@ -17,7 +17,7 @@ use super::weights::{self, Precision};
 use super::{BertConfig, DropoutMasks, TeacherError, bert_teacher, encode};
 use crate::files;
 use crate::training::checkpoint::{self, Training};
-use crate::training::{average, clip, epoch_batches, of_batch, warmup_linear};
+use crate::training::{MeanLoss, average, clip, decay_at, epoch_batches, of_batch, warmup_linear};
 
 /// How to fine-tune.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,21 +80,14 @@ pub struct Progress {
     pub step: usize,
     /// Steps in all.
     pub steps: usize,
-    /// Sum of the steps' losses since the last evaluation.
-    loss_sum: f64,
-    /// Steps since the last evaluation.
-    loss_steps: usize,
+    /// Losses since the last evaluation.
+    loss: MeanLoss,
     /// The last evaluation.
     pub evaluation: Option<Evaluation>,
+    /// All evaluations.
+    pub history: Vec<Evaluation>,
     /// The best evaluation.
     pub best: Option<Evaluation>,
-}
-
-impl Progress {
-    /// Mean loss since the last evaluation.
-    pub fn loss(&self) -> f64 {
-        self.loss_sum / self.loss_steps.max(1) as f64
-    }
 }
 
 /// How well the dev set is classified.
@@ -173,14 +166,10 @@ pub fn train(
     );
     let mut training = begin(start.bert, config);
     let mut progress = match checkpoint::load::<_, Progress>(folder, &mut training)? {
-        Some(progress) if progress.steps != steps => {
-            return Err(TeacherError::Data(format!(
-                "{} holds the checkpoint of a training of {} steps, this one has {steps}; name another folder, or give the options and data it was started with",
-                folder.display(),
-                progress.steps
-            )));
+        Some(progress) => {
+            checkpoint::check_steps(folder, progress.steps, steps)?;
+            progress
         }
-        Some(progress) => progress,
         None => Progress {
             steps,
             ..Progress::default()
@@ -212,13 +201,10 @@ pub fn train(
         training.module = training
             .optimizer
             .step(rate, training.module.clone(), gradients);
-        // Early on the average follows faster, so that it forgets the start.
-        let step = progress.step as f64;
-        let decay = config.average_decay.min((1.0 + step) / (10.0 + step));
+        let decay = decay_at(progress.step, config.average_decay);
         training.average = average(training.average.clone(), &training.module, decay);
         progress.step += 1;
-        progress.loss_sum += loss;
-        progress.loss_steps += 1;
+        progress.loss.add(loss);
         if progress.step.is_multiple_of(config.evaluate_every) || progress.step == steps {
             evaluate(&training, &mut progress, dev, folder)?;
             checkpoint::save(folder, progress.step, &training, &progress)?;
@@ -278,11 +264,10 @@ fn evaluate(
     let plain = training.module.valid();
     let evaluation = Evaluation {
         step: progress.step,
-        loss: progress.loss(),
+        loss: progress.loss.take(),
         accuracy: accuracy(&plain, dev),
         average_accuracy: accuracy(&training.average, dev),
     };
-    (progress.loss_sum, progress.loss_steps) = (0.0, 0);
     let is_best = progress
         .best
         .as_ref()
@@ -298,6 +283,7 @@ fn evaluate(
             .map_err(|e| TeacherError::io(&path, e))?;
         progress.best = Some(evaluation.clone());
     }
+    progress.history.push(evaluation.clone());
     progress.evaluation = Some(evaluation);
     Ok(())
 }

@@ -16,6 +16,12 @@ pub fn average<M: Module>(average: M, module: &M, decay: f64) -> M {
     })
 }
 
+/// The decay of a step, from 0: smaller at first, so that the average forgets the start.
+pub fn decay_at(step: usize, decay: f64) -> f64 {
+    let step = step as f64;
+    decay.min((1.0 + step) / (10.0 + step))
+}
+
 /// Flat values of the trained parameters, in the order of visits.
 #[derive(Default)]
 struct Values(Vec<(ParamId, Tensor<1>)>);

@@ -37,6 +37,19 @@ pub enum CheckpointError {
         /// What is wrong.
         why: String,
     },
+    /// The checkpoint is that of a longer or shorter training.
+    #[error(
+        "{} holds the checkpoint of a training of {known} steps, this one has {steps}; name another folder, or give the options and data it was started with",
+        folder.display()
+    )]
+    OtherTraining {
+        /// Folder of the checkpoint.
+        folder: PathBuf,
+        /// Steps of its training.
+        known: usize,
+        /// Steps of the one that was to go on from it.
+        steps: usize,
+    },
 }
 
 impl CheckpointError {
@@ -105,6 +118,22 @@ pub fn save<M: Module, P: Serialize>(
     })?;
     files::write_whole(&pointer, &text).map_err(CheckpointError::io(&pointer))?;
     remove_others(folder, STEP, &target)
+}
+
+/// Checks that a checkpoint's training has as many steps as the one that goes on from it.
+///
+/// # Errors
+/// It has not.
+pub fn check_steps(folder: &Path, known: usize, steps: usize) -> Result<(), CheckpointError> {
+    if known == steps {
+        return Ok(());
+    }
+    let folder = folder.to_owned();
+    Err(CheckpointError::OtherTraining {
+        folder,
+        known,
+        steps,
+    })
 }
 
 /// Writes a module's weights into `folder` as `best-STEP` and leaves those that are there; [`keep_best`] removes them once a

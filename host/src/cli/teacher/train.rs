@@ -1,15 +1,13 @@
 //! `thimble teacher train`.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::cli::common::{self, Common, DeviceArgs, ReadArgs, SeedArgs};
-use crate::cli::{UsageError, output, progress};
+use crate::cli::{UsageError, output, progress, run_folder};
 use crate::data::{Dataset, overlap};
-use crate::files;
 use crate::teacher::encode::Encoder;
 use crate::teacher::train::{self, Evaluation, Labelled, Progress, Start, TrainConfig};
 use crate::teacher::{BertConfig, BertTeacher, Precision};
@@ -105,8 +103,6 @@ pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     let encoder = Encoder::read(&base.join("tokenizer.json"), max_pieces)?;
     let rows = [encode(&encoder, &train_set)?, encode(&encoder, &dev_set)?];
     let folder = args.out.join("training");
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("{} cannot be made", folder.display()))?;
     let manifest = Manifest {
         thimble: env!("CARGO_PKG_VERSION"),
         config: &config,
@@ -115,16 +111,12 @@ pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         rows: [rows[0].len(), rows[1].len()],
         labels: &labels,
     };
-    files::write_whole(
-        &folder.join("manifest.json"),
-        &serde_json::to_vec_pretty(&manifest)?,
-    )?;
+    run_folder::begin(&folder, &manifest)?;
     let device = args.device.open()?.autodiff();
     let start = Start {
         bert: train::start(&base, &bert_config, classes, fresh, config.seed, &device)?,
         bert_config: bert_config.clone(),
     };
-    let mut metrics = Metrics::open(&folder.join("metrics.csv"))?;
     let bar = progress::bar(common, "training", 0);
     let report = |state: &Progress| {
         bar.set_length(state.steps as u64);
@@ -135,7 +127,7 @@ pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         }
         bar.set_position(state.step as u64);
         if let Some(evaluation) = state.evaluation.as_ref().filter(|e| e.step == state.step) {
-            metrics.write(evaluation);
+            run_folder::write_metrics(&folder, &state.history, common);
             let line = line(evaluation);
             bar.set_message(line.clone());
             bar.suspend(|| common.note(&line));
@@ -250,28 +242,4 @@ fn encode(encoder: &Encoder, data: &Dataset) -> anyhow::Result<Vec<Labelled>> {
             })
         })
         .collect())
-}
-
-/// The evaluations as a CSV file.
-struct Metrics(csv::Writer<std::fs::File>);
-
-impl Metrics {
-    fn open(path: &Path) -> anyhow::Result<Self> {
-        let is_new = !path.exists();
-        let file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .with_context(|| format!("{} cannot be written", path.display()))?;
-        Ok(Self(
-            csv::WriterBuilder::new()
-                .has_headers(is_new)
-                .from_writer(file),
-        ))
-    }
-
-    fn write(&mut self, evaluation: &Evaluation) {
-        // Metrics are a by-product: a full disk shows itself at the next checkpoint.
-        let _ = self.0.serialize(evaluation).is_ok() && self.0.flush().is_ok();
-    }
 }

@@ -1,20 +1,25 @@
 //! `thimble distill`: the main job, from texts to a verified model file.
 
+mod prepare;
+mod stages;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde::Serialize;
 
 use super::common::{self, Common, DeviceArgs, ReadArgs, SeedArgs};
 use super::output::{self, Table, percent, thousands};
-use super::{UsageError, progress};
-use crate::data::{Dataset, Example, overlap};
-use crate::distill::{self, Budget, Event, Plan, Report, Task, budget};
+use super::{UsageError, run_folder};
+use crate::data::Dataset;
+use crate::distill::{self, Budget, Plan, Report, Task, budget};
 use crate::files;
-use crate::student::train::{Evaluation, TrainConfig};
+use crate::student::train::TrainConfig;
 use crate::student::{LossConfig, SoftLoss, StudentConfig};
-use crate::teacher::{self, Teacher};
+use crate::teacher::Teacher;
+use prepare::{label_by_teacher, prepare};
+use stages::Stages;
 
 /// Arguments of `thimble distill`.
 #[derive(Debug, clap::Args)]
@@ -272,195 +277,6 @@ fn default_folder(args: &Args) -> PathBuf {
     Path::new("runs").join(format!("{name}-seed-{}", args.seed.seed))
 }
 
-/// Reads the data and opens the teacher; the sets have the labels of the task, and no text of dev is among the others.
-fn prepare(
-    args: &Args,
-    common: &Common,
-    device: &burn::tensor::Device,
-) -> anyhow::Result<(Task, Option<Box<dyn Teacher>>)> {
-    let shipped = args.data.is_none();
-    let path = args
-        .data
-        .clone()
-        .unwrap_or_else(|| common::shipped("data/sst2.train.tsv.zst"));
-    let mut train = args.read.read(&path, None, common)?;
-    let mut teacher = match args.labels_only {
-        true => None,
-        false => Some(teacher::open(
-            &args
-                .teacher
-                .clone()
-                .unwrap_or_else(|| common::shipped(common::TEACHER)),
-            device,
-        )?),
-    };
-    if train.labels.is_empty() {
-        // Texts without labels: the task is the teacher's.
-        let Some(teacher) = &teacher else {
-            return Err(
-                UsageError(format!("{} has no labels to learn from", path.display())).into(),
-            );
-        };
-        train.labels = teacher.labels().to_vec();
-    }
-    if let Some(known) = teacher
-        .as_ref()
-        .map(|teacher| teacher.labels())
-        .filter(|known| !same_set(known, &train.labels))
-    {
-        let warning = format!(
-            "the teacher's labels are {}, those of {} are {}",
-            known.join(", "),
-            path.display(),
-            train.labels.join(", ")
-        );
-        let remedy = format!(
-            "`thimble teacher train --data {} --out my-teacher`, then --teacher my-teacher",
-            path.display()
-        );
-        ensure!(
-            args.teacher.is_none(),
-            "{warning}; fine-tune a teacher for them with {remedy}, or rename labels with --map-label"
-        );
-        common.warn(format!("{warning}: the student learns from the labels alone. For a teacher of its own: {remedy}"));
-        teacher = None;
-    }
-    let labels = train.labels.clone();
-    let dev = match &args.dev {
-        Some(path) => Some(args.read.read(path, Some(labels.clone()), common)?),
-        None if shipped => Some(args.read.read(
-            &common::shipped("data/sst2.dev.tsv"),
-            Some(labels.clone()),
-            common,
-        )?),
-        None => None,
-    };
-    let mut transfer = Dataset {
-        labels,
-        examples: Vec::new(),
-    };
-    let more = match args.unlabeled.is_empty() && shipped {
-        true => vec![common::shipped("data/films.txt.zst")],
-        false => args.unlabeled.clone(),
-    };
-    for path in &more {
-        let options = crate::data::ReadOptions {
-            texts_only: true,
-            ..args.read.options(None)
-        };
-        let texts = crate::data::read(path, &options)?;
-        transfer
-            .examples
-            .extend(texts.examples.into_iter().map(|example| Example {
-                label: None,
-                logits: None,
-                ..example
-            }));
-    }
-    if !transfer.is_empty() && teacher.is_none() {
-        common.warn(
-            "texts without labels teach nothing without a teacher: they serve the vocabulary alone",
-        );
-    }
-    let (mut train, dev) = match dev {
-        Some(dev) => (train, dev),
-        None => split(train, args.seed.seed),
-    };
-    let mut dev = dev;
-    for (set, name) in [
-        (&mut train, "the training set"),
-        (&mut transfer, "the unlabelled texts"),
-    ] {
-        set.remove_empty();
-        let removed = overlap::remove(set, &dev);
-        if removed > 0 {
-            common.warn(format!(
-                "{removed} rows of {name} also stand in the dev set and are left out"
-            ));
-        }
-    }
-    if dev.labelled() > 0 {
-        dev.examples.retain(|row| row.label.is_some());
-    }
-    ensure!(
-        !train.is_empty(),
-        "{} holds no text to learn from",
-        path.display()
-    );
-    ensure!(
-        !dev.is_empty(),
-        "there is no text to judge by; name some with --dev"
-    );
-    Ok((
-        Task {
-            train,
-            dev,
-            transfer,
-        },
-        teacher,
-    ))
-}
-
-fn same_set(a: &[String], b: &[String]) -> bool {
-    a.len() == b.len() && a.iter().all(|label| b.contains(label))
-}
-
-/// A tenth for dev, of each class as far as there are labels.
-fn split(train: Dataset, seed: u64) -> (Dataset, Dataset) {
-    if train.labelled() > 0 {
-        return train.split(0.1, seed);
-    }
-    // Without labels any tenth is as good as another.
-    let labels = train.labels.clone();
-    let (mut rest, mut dev) = (Vec::new(), Vec::new());
-    for (index, example) in train.examples.into_iter().enumerate() {
-        if index % 10 == 9 {
-            dev.push(example)
-        } else {
-            rest.push(example)
-        }
-    }
-    (
-        Dataset {
-            labels: labels.clone(),
-            examples: rest,
-        },
-        Dataset {
-            labels,
-            examples: dev,
-        },
-    )
-}
-
-/// Gives texts without labels the teacher's.
-fn label_by_teacher(
-    dev: &mut Dataset,
-    teacher: Option<&mut (dyn Teacher + 'static)>,
-    common: &Common,
-) -> anyhow::Result<()> {
-    let Some(teacher) = teacher else {
-        anyhow::bail!("no text has a label to judge by; name some with --dev");
-    };
-    common.warn("no text has a label: the student is judged by the teacher's answers, so accuracy means agreement with it");
-    let order: Vec<usize> = dev
-        .labels
-        .iter()
-        .map(|label| {
-            teacher
-                .labels()
-                .iter()
-                .position(|known| known == label)
-                .unwrap_or(0)
-        })
-        .collect();
-    let logits = teacher.logits(&dev.texts())?;
-    for (example, logits) in dev.examples.iter_mut().zip(logits) {
-        let ordered: Vec<f32> = order.iter().map(|&i| logits[i]).collect();
-        example.label = Some(crate::eval::argmax(&ordered));
-    }
-    Ok(())
-}
-
 /// Makes the run folder, or finds the same run in it.
 fn begin(plan: &Plan, task: &Task, teacher: Option<&dyn Teacher>) -> anyhow::Result<()> {
     let manifest = Manifest {
@@ -472,139 +288,11 @@ fn begin(plan: &Plan, task: &Task, teacher: Option<&dyn Teacher>) -> anyhow::Res
         dev: Content::of(&task.dev),
         transfer: Content::of(&task.transfer),
     };
-    let manifest = serde_json::to_vec_pretty(&manifest)?;
-    let path = plan.folder.join("manifest.json");
-    match std::fs::read(&path) {
-        Ok(known) if known == manifest => return Ok(()),
-        Ok(_) => anyhow::bail!(
-            "{} holds a run with other data, options or teacher; name another folder with --out, or delete this one",
-            plan.folder.display()
-        ),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    if run_folder::begin(&plan.folder, &manifest)? {
+        let sizes = toml::to_string(&plan.student)?;
+        files::write_whole(&plan.folder.join("config.toml"), sizes.as_bytes())?;
     }
-    std::fs::create_dir_all(&plan.folder)
-        .with_context(|| format!("{} cannot be made", plan.folder.display()))?;
-    files::write_whole(
-        &plan.folder.join("config.toml"),
-        toml::to_string(&plan.student)?.as_bytes(),
-    )?;
-    files::write_whole(&path, &manifest)?;
     Ok(())
-}
-
-/// What a person sees on the way.
-struct Stages<'a> {
-    common: &'a Common,
-    metrics: PathBuf,
-    bar: Option<(&'static str, indicatif::ProgressBar)>,
-}
-
-impl<'a> Stages<'a> {
-    fn new(common: &'a Common, plan: &Plan) -> Self {
-        Self {
-            common,
-            metrics: plan.folder.join("metrics.csv"),
-            bar: None,
-        }
-    }
-
-    fn bar(&mut self, name: &'static str, done: usize, all: usize) -> &indicatif::ProgressBar {
-        let fresh = self.bar.as_ref().is_none_or(|(known, _)| *known != name);
-        if fresh {
-            self.end();
-            let bar = progress::bar(self.common, name, all);
-            // A resumed stage's rate counts from here.
-            bar.set_position(done as u64);
-            bar.reset_eta();
-            self.bar = Some((name, bar));
-        }
-        let bar = &self.bar.as_ref().expect("just set").1;
-        bar.set_position(done as u64);
-        bar
-    }
-
-    fn show(&mut self, event: Event<'_>) {
-        let common = self.common;
-        match event {
-            Event::Label { done, all } => {
-                let first = self.bar.is_none();
-                if first && done < all {
-                    common.note(format!(
-                        "1/3 the teacher labels {} texts",
-                        thousands(all as u64)
-                    ));
-                }
-                self.bar("labelling", done, all);
-            }
-            Event::Sizes {
-                config,
-                file_bytes,
-                ram_bytes,
-            } => {
-                self.end();
-                let channels: Vec<String> = config
-                    .convs
-                    .iter()
-                    .map(|conv| conv.channels.to_string())
-                    .collect();
-                common.note(format!(
-                    "2/3 the student learns: {} pieces × {} values of {} bits, convolutions of {} channels, {} bytes of flash at most, {} of RAM",
-                    thousands(config.pieces as u64),
-                    config.embedding,
-                    config.embedding_bits,
-                    channels.join(", "),
-                    thousands(file_bytes as u64),
-                    thousands(ram_bytes as u64)
-                ));
-            }
-            Event::Train(state) => {
-                let bar = self.bar("training", state.step, state.steps).clone();
-                if let Some(evaluation) = state.evaluation.as_ref().filter(|e| e.step == state.step)
-                {
-                    let line = line(evaluation);
-                    bar.set_message(line.clone());
-                    bar.suspend(|| common.note(&line));
-                    self.write(&state.history);
-                }
-            }
-            Event::Judge => {
-                self.end();
-                common.note("3/3 the engine judges, and the golden vectors are replayed");
-            }
-        }
-    }
-
-    /// The evaluations as a CSV file; a by-product, so that a full disk shows itself at the next checkpoint.
-    fn write(&self, history: &[Evaluation]) {
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let written = history
-            .iter()
-            .try_for_each(|evaluation| writer.serialize(evaluation));
-        if let (Ok(()), Ok(bytes)) = (written, writer.into_inner()) {
-            let _ = files::write_whole(&self.metrics, &bytes);
-        }
-    }
-
-    fn end(&mut self) {
-        if let Some((_, bar)) = self.bar.take() {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-fn line(evaluation: &Evaluation) -> String {
-    format!(
-        "step {}: loss {:.4}, dev accuracy {} ({})",
-        evaluation.step,
-        evaluation.loss,
-        percent(evaluation.accuracy),
-        if evaluation.quantized {
-            "rounded as integers"
-        } else {
-            "floats"
-        }
-    )
 }
 
 fn print(out: &mut impl Write, report: &Report, task: &Task) -> anyhow::Result<()> {

@@ -1,0 +1,199 @@
+//! What `thimble distill` learns from: the sets of the task, and the teacher.
+
+use anyhow::ensure;
+
+use super::Args;
+use crate::cli::UsageError;
+use crate::cli::common::{self, Common};
+use crate::data::{Dataset, Example, overlap};
+use crate::distill::Task;
+use crate::teacher::{self, Teacher};
+
+/// Reads the data and opens the teacher; the sets have the labels of the task, and no text of dev is among the others.
+pub(super) fn prepare(
+    args: &Args,
+    common: &Common,
+    device: &burn::tensor::Device,
+) -> anyhow::Result<(Task, Option<Box<dyn Teacher>>)> {
+    let shipped = args.data.is_none();
+    let path = args
+        .data
+        .clone()
+        .unwrap_or_else(|| common::shipped("data/sst2.train.tsv.zst"));
+    let mut train = args.read.read(&path, None, common)?;
+    let mut teacher = match args.labels_only {
+        true => None,
+        false => Some(teacher::open(
+            &args
+                .teacher
+                .clone()
+                .unwrap_or_else(|| common::shipped(common::TEACHER)),
+            device,
+        )?),
+    };
+    if train.labels.is_empty() {
+        // Texts without labels: the task is the teacher's.
+        let Some(teacher) = &teacher else {
+            return Err(
+                UsageError(format!("{} has no labels to learn from", path.display())).into(),
+            );
+        };
+        train.labels = teacher.labels().to_vec();
+    }
+    if let Some(known) = teacher
+        .as_ref()
+        .map(|teacher| teacher.labels())
+        .filter(|known| !same_set(known, &train.labels))
+    {
+        let warning = format!(
+            "the teacher's labels are {}, those of {} are {}",
+            known.join(", "),
+            path.display(),
+            train.labels.join(", ")
+        );
+        let remedy = format!(
+            "`thimble teacher train --data {} --out my-teacher`, then --teacher my-teacher",
+            path.display()
+        );
+        ensure!(
+            args.teacher.is_none(),
+            "{warning}; fine-tune a teacher for them with {remedy}, or rename labels with --map-label"
+        );
+        common.warn(format!("{warning}: the student learns from the labels alone. For a teacher of its own: {remedy}"));
+        teacher = None;
+    }
+    let labels = train.labels.clone();
+    let dev = match &args.dev {
+        Some(path) => Some(args.read.read(path, Some(labels.clone()), common)?),
+        None if shipped => Some(args.read.read(
+            &common::shipped("data/sst2.dev.tsv"),
+            Some(labels.clone()),
+            common,
+        )?),
+        None => None,
+    };
+    let mut transfer = Dataset {
+        labels,
+        examples: Vec::new(),
+    };
+    let more = match args.unlabeled.is_empty() && shipped {
+        true => vec![common::shipped("data/films.txt.zst")],
+        false => args.unlabeled.clone(),
+    };
+    for path in &more {
+        let options = crate::data::ReadOptions {
+            texts_only: true,
+            ..args.read.options(None)
+        };
+        let texts = crate::data::read(path, &options)?;
+        transfer
+            .examples
+            .extend(texts.examples.into_iter().map(|example| Example {
+                label: None,
+                logits: None,
+                ..example
+            }));
+    }
+    if !transfer.is_empty() && teacher.is_none() {
+        common.warn(
+            "texts without labels teach nothing without a teacher: they serve the vocabulary alone",
+        );
+    }
+    let (mut train, dev) = match dev {
+        Some(dev) => (train, dev),
+        None => split(train, args.seed.seed),
+    };
+    let mut dev = dev;
+    for (set, name) in [
+        (&mut train, "the training set"),
+        (&mut transfer, "the unlabelled texts"),
+    ] {
+        set.remove_empty();
+        let removed = overlap::remove(set, &dev);
+        if removed > 0 {
+            common.warn(format!(
+                "{removed} rows of {name} also stand in the dev set and are left out"
+            ));
+        }
+    }
+    if dev.labelled() > 0 {
+        dev.examples.retain(|row| row.label.is_some());
+    }
+    ensure!(
+        !train.is_empty(),
+        "{} holds no text to learn from",
+        path.display()
+    );
+    ensure!(
+        !dev.is_empty(),
+        "there is no text to judge by; name some with --dev"
+    );
+    Ok((
+        Task {
+            train,
+            dev,
+            transfer,
+        },
+        teacher,
+    ))
+}
+
+fn same_set(a: &[String], b: &[String]) -> bool {
+    a.len() == b.len() && a.iter().all(|label| b.contains(label))
+}
+
+/// A tenth for dev, of each class as far as there are labels.
+fn split(train: Dataset, seed: u64) -> (Dataset, Dataset) {
+    if train.labelled() > 0 {
+        return train.split(0.1, seed);
+    }
+    // Without labels any tenth is as good as another.
+    let labels = train.labels.clone();
+    let (mut rest, mut dev) = (Vec::new(), Vec::new());
+    for (index, example) in train.examples.into_iter().enumerate() {
+        if index % 10 == 9 {
+            dev.push(example)
+        } else {
+            rest.push(example)
+        }
+    }
+    (
+        Dataset {
+            labels: labels.clone(),
+            examples: rest,
+        },
+        Dataset {
+            labels,
+            examples: dev,
+        },
+    )
+}
+
+/// Gives texts without labels the teacher's.
+pub(super) fn label_by_teacher(
+    dev: &mut Dataset,
+    teacher: Option<&mut (dyn Teacher + 'static)>,
+    common: &Common,
+) -> anyhow::Result<()> {
+    let Some(teacher) = teacher else {
+        anyhow::bail!("no text has a label to judge by; name some with --dev");
+    };
+    common.warn("no text has a label: the student is judged by the teacher's answers, so accuracy means agreement with it");
+    let order: Vec<usize> = dev
+        .labels
+        .iter()
+        .map(|label| {
+            teacher
+                .labels()
+                .iter()
+                .position(|known| known == label)
+                .unwrap_or(0)
+        })
+        .collect();
+    let logits = teacher.logits(&dev.texts())?;
+    for (example, logits) in dev.examples.iter_mut().zip(logits) {
+        let ordered: Vec<f32> = order.iter().map(|&i| logits[i]).collect();
+        example.label = Some(crate::eval::argmax(&ordered));
+    }
+    Ok(())
+}
