@@ -66,19 +66,31 @@ impl<'m, 'a> Session<'m, 'a> {
     /// Takes the next bytes of the text, which may be cut anywhere, also in the middle of a character. Bytes that are no UTF-8
     /// mean what `String::from_utf8_lossy` makes of them.
     pub fn push_bytes(&mut self, bytes: &[u8]) {
+        self.push_bytes_seen(bytes, &mut |_| {});
+    }
+
+    /// As [`push_bytes`](Self::push_bytes), and shows the id of each token to `seen`.
+    pub fn push_bytes_seen(&mut self, bytes: &[u8], seen: &mut impl FnMut(u32)) {
         let (model, stream) = (self.model, &mut self.stream);
         self.tokenizer
             .push_bytes(model.charmap(), model.vocab(), bytes, &mut |id| {
-                stream.push(model, id)
+                seen(id);
+                stream.push(model, id);
             });
     }
 
     /// Ends the text and scores it; the next byte is the first of another text.
     pub fn finish(&mut self) -> Scores {
+        self.finish_seen(&mut |_| {})
+    }
+
+    /// As [`finish`](Self::finish), and shows the id of each token that the end completes to `seen`.
+    pub fn finish_seen(&mut self, seen: &mut impl FnMut(u32)) -> Scores {
         let (model, stream) = (self.model, &mut self.stream);
         self.tokenizer
             .finish(model.charmap(), model.vocab(), &mut |id| {
-                stream.push(model, id)
+                seen(id);
+                stream.push(model, id);
             });
         let (logits, tokens) = stream.finish(model);
         stream.reset(model);

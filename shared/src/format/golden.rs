@@ -1,21 +1,46 @@
 //! Golden vectors: texts with the answers that every engine must give.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
-
 use super::error::FormatError;
 use crate::bytes::u32_at;
+use crate::checksum::{CRC_32, Digest};
 
 /// Bytes of a vector before its text: length of the text, number of tokens, checksum of their ids.
 const HEAD: usize = 12;
 
-/// CRC-32 of token ids, each as four bytes, little endian.
-pub fn ids_checksum(ids: &[u32]) -> u32 {
-    const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
-    let mut digest = CRC.digest();
-    for id in ids {
-        digest.update(&id.to_le_bytes());
+/// CRC-32 of token ids, each as four bytes, little endian, over ids that come one by one.
+#[derive(Clone)]
+pub struct IdsChecksum(Digest);
+
+impl Default for IdsChecksum {
+    fn default() -> Self {
+        Self::new()
     }
-    digest.finalize()
+}
+
+impl IdsChecksum {
+    /// The checksum before the first id.
+    pub fn new() -> Self {
+        Self(CRC_32.digest())
+    }
+
+    /// Takes the next id.
+    pub fn push(&mut self, id: u32) {
+        self.0.update(&id.to_le_bytes());
+    }
+
+    /// The checksum of the ids that came.
+    pub fn finish(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
+/// [`IdsChecksum`] of a list of ids.
+pub fn ids_checksum(ids: &[u32]) -> u32 {
+    let mut checksum = IdsChecksum::new();
+    for &id in ids {
+        checksum.push(id);
+    }
+    checksum.finish()
 }
 
 /// A text and its answer.

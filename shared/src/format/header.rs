@@ -1,9 +1,8 @@
 //! Header and section table.
 
-use crc::{CRC_32_ISO_HDLC, Crc};
-
 use super::error::FormatError;
 use crate::bytes::{u16_at, u32_at};
+use crate::checksum::{CRC_32, Digest};
 
 /// The first bytes of a model file.
 pub const MAGIC: [u8; 4] = *b"THMB";
@@ -91,25 +90,12 @@ pub(super) struct Sections<'a> {
 impl<'a> Sections<'a> {
     /// Checks magic, version, length, checksum, and that each section stands once, in order, aligned, with zeros between.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        if !bytes.starts_with(&MAGIC) {
-            return Err(FormatError::Magic);
-        }
-        let got = bytes.len() as u64;
-        if bytes.len() < HEADER_BYTES {
-            return Err(FormatError::Length {
-                expected: HEADER_BYTES as u64,
-                got,
-            });
-        }
-        let version = u16_at(bytes, 2);
-        if version != VERSION {
-            return Err(FormatError::Version(version));
-        }
-        let expected = u64::from(u32_at(bytes, 2));
+        let announced = Announced::read(bytes)?;
+        let (expected, got) = (u64::from(announced.bytes), bytes.len() as u64);
         if expected != got {
             return Err(FormatError::Length { expected, got });
         }
-        let (expected, got) = (u32_at(bytes, 3), checksum(bytes));
+        let (expected, got) = (announced.checksum, checksum(bytes));
         if expected != got {
             return Err(FormatError::Checksum { expected, got });
         }
@@ -170,11 +156,80 @@ impl<'a> Sections<'a> {
     }
 }
 
-/// CRC-32 of a file without the field of the checksum itself.
+/// What the first [`HEADER_BYTES`] of a file say of the whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Announced {
+    /// Bytes of the file.
+    pub bytes: u32,
+    /// Its checksum.
+    pub checksum: u32,
+}
+
+impl Announced {
+    /// Reads the beginning of a file; whether the rest is as announced, [`Model::parse`](super::Model::parse) tells.
+    ///
+    /// # Errors
+    /// Fewer bytes than a header has, another magic number or version.
+    pub fn read(bytes: &[u8]) -> Result<Self, FormatError> {
+        if !bytes.starts_with(&MAGIC) {
+            return Err(FormatError::Magic);
+        }
+        if bytes.len() < HEADER_BYTES {
+            return Err(FormatError::Length {
+                expected: HEADER_BYTES as u64,
+                got: bytes.len() as u64,
+            });
+        }
+        match u16_at(bytes, 2) {
+            VERSION => Ok(Self {
+                bytes: u32_at(bytes, 2),
+                checksum: u32_at(bytes, 3),
+            }),
+            version => Err(FormatError::Version(version)),
+        }
+    }
+}
+
+/// CRC-32 of a file without the field of the checksum itself, over bytes that come in pieces.
+#[derive(Clone)]
+pub struct FileChecksum {
+    digest: Digest,
+    bytes: usize,
+}
+
+impl Default for FileChecksum {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FileChecksum {
+    /// The checksum before the first byte.
+    pub fn new() -> Self {
+        Self {
+            digest: CRC_32.digest(),
+            bytes: 0,
+        }
+    }
+
+    /// Takes the next bytes of the file.
+    pub fn update(&mut self, bytes: &[u8]) {
+        let until = |at: usize| at.saturating_sub(self.bytes).min(bytes.len());
+        let (before, behind) = (until(CHECKSUM_AT), until(HEADER_BYTES));
+        self.digest.update(bytes.get(..before).unwrap_or_default());
+        self.digest.update(bytes.get(behind..).unwrap_or_default());
+        self.bytes = self.bytes.saturating_add(bytes.len());
+    }
+
+    /// The checksum of what came.
+    pub fn finish(self) -> u32 {
+        self.digest.finalize()
+    }
+}
+
+/// [`FileChecksum`] of a whole file.
 pub(super) fn checksum(file: &[u8]) -> u32 {
-    const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
-    let mut digest = CRC.digest();
-    digest.update(file.get(..CHECKSUM_AT).unwrap_or_default());
-    digest.update(file.get(HEADER_BYTES..).unwrap_or_default());
-    digest.finalize()
+    let mut checksum = FileChecksum::new();
+    checksum.update(file);
+    checksum.finish()
 }

@@ -14,8 +14,8 @@ mod provenance;
 mod write;
 
 pub use error::FormatError;
-pub use golden::{GoldenVector, GoldenVectors, ids_checksum};
-pub use header::{HEADER_BYTES, MAGIC, SectionKind, VERSION};
+pub use golden::{GoldenVector, GoldenVectors, IdsChecksum, ids_checksum};
+pub use header::{Announced, FileChecksum, HEADER_BYTES, MAGIC, SectionKind, VERSION};
 pub use layer::{Biases, Conv1d, Dense, Embedding, Layer, Multipliers, ResidualAdd, Table};
 pub use model::{MAX_TOKENS, Model, SESSION_BYTES};
 pub use plan::{BLOCK, Buffer, MAX_LAYERS, MAX_WIDTH};

@@ -328,6 +328,11 @@ impl<'a> Model<'a> {
             .map(|kind| (kind, self.sections.range(kind)))
     }
 
+    /// The checksum that the file carries.
+    pub fn checksum(&self) -> u32 {
+        u32_at(self.bytes(), 3)
+    }
+
     /// The bytes of the file.
     pub fn bytes(&self) -> &'a [u8] {
         self.sections.file()

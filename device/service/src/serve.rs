@@ -1,0 +1,244 @@
+//! Typed lines and requests, answered with the model at hand.
+
+use core::fmt::Write;
+
+use sha2::{Digest, Sha256};
+use thimble_device::Scores;
+use thimble_shared::format::Model;
+use thimble_shared::link::{
+    Hello, ModelState, NewModel, Outcome, PROTOCOL, Refusal, Reply, Request, SCORES_AT_ONCE,
+};
+
+use crate::hardware::{Hardware, Partition};
+use crate::partition::Found;
+use crate::receiver::{Event, Line, Receiver};
+use crate::sender::{Key, Sender};
+use crate::text::Text;
+
+/// What comes after serving.
+pub(crate) enum Next {
+    /// The line is closed.
+    Closed,
+    /// A model file is about to be written.
+    Write(Key, NewModel),
+}
+
+/// Says on the line who the board is.
+pub(crate) fn greet(hardware: &mut impl Hardware, found: &Found<'_>) {
+    let identity = hardware.identity();
+    let mut out = Out(hardware);
+    let _ = write!(
+        out,
+        "\r\nThimble {} on {}: ",
+        identity.firmware, identity.title
+    );
+    let _ = match found {
+        Found::Model { model, .. } => write!(
+            out,
+            "{} labels, {} pieces. Type a line.\r\n",
+            model.labels().len(),
+            model.vocab().len()
+        ),
+        Found::None(why) => write!(out, "no model. {why}\r\n"),
+    };
+}
+
+/// Answers until the line is closed or another model comes.
+pub(crate) fn serve<H: Hardware, P: Partition>(
+    hardware: &mut H,
+    receiver: &mut Receiver,
+    sender: &mut Sender,
+    partition: &P,
+    found: &Found<'_>,
+    arena: &mut [u64],
+) -> Next {
+    let mut server = Server {
+        found,
+        present: match found {
+            Found::Model { model, .. } => Text::new(model, arena).ok().map(|text| (model, text)),
+            Found::None(_) => None,
+        },
+        scores: None,
+        partition_bytes: partition.bytes().len() as u32,
+        writable: P::WRITABLE,
+    };
+    loop {
+        match receiver.next(hardware) {
+            Event::Closed => return Next::Closed,
+            Event::Typed => server.typed(hardware, receiver.line()),
+            Event::Frame => {
+                let Some((key, request)) = receiver.request(hardware, sender) else {
+                    continue;
+                };
+                if let Request::WriteBegin(file) = request {
+                    return Next::Write(key, file);
+                }
+                let bye = request == Request::Bye;
+                let reply = server.answer(hardware, &request);
+                sender.reply(hardware, key, &reply);
+                if bye {
+                    receiver.leave_frames();
+                }
+            }
+        }
+    }
+}
+
+/// What is served, and the state of the text in work.
+struct Server<'f, 'a> {
+    found: &'f Found<'f>,
+    present: Option<(&'f Model<'f>, Text<'f, 'a>)>,
+    /// Those of the text that ended last.
+    scores: Option<Scores>,
+    partition_bytes: u32,
+    writable: bool,
+}
+
+impl<'f> Server<'f, '_> {
+    fn typed(&mut self, hardware: &mut impl Hardware, line: &mut Line) {
+        let Some((model, text)) = &mut self.present else {
+            if line.ended {
+                greet(hardware, self.found);
+            }
+            line.clear();
+            return;
+        };
+        text.push(hardware, &line.bytes);
+        if line.ended {
+            if line.lost {
+                text.begin();
+                hardware.send(b"some characters were lost on the line: paste them more slowly\r\n");
+            } else if text.bytes() == 0 {
+                greet(hardware, self.found);
+            } else {
+                let (scored, scores) = text.finish(hardware);
+                print(hardware, model, scored.tokens, scored.ticks, &scores);
+            }
+        }
+        line.clear();
+    }
+
+    fn answer<H: Hardware>(&mut self, hardware: &mut H, request: &Request<'_>) -> Reply<'f> {
+        match request {
+            Request::Hello => return Reply::Hello(self.hello(hardware)),
+            Request::Memory => return Reply::Memory(hardware.memory()),
+            Request::Bye => return Reply::Done,
+            Request::Write { .. } | Request::WriteCommit | Request::WriteBegin(_) => {
+                return Reply::Refused(Refusal::Unknown);
+            }
+            _ => {}
+        }
+        let Some((model, text)) = &mut self.present else {
+            return Reply::Refused(Refusal::NoModel);
+        };
+        match *request {
+            Request::Digest => Reply::Digest(Sha256::digest(model.bytes()).into()),
+            Request::Label(index) => {
+                if usize::from(index) < model.labels().len() {
+                    Reply::Label(model.labels().name(index.into()))
+                } else {
+                    Reply::Refused(Refusal::OutOfRange)
+                }
+            }
+            Request::Begin => {
+                text.begin();
+                self.scores = None;
+                Reply::Done
+            }
+            Request::Push { offset, bytes } => {
+                let expected = text.bytes();
+                if offset != expected {
+                    return Reply::Refused(Refusal::OutOfOrder { expected });
+                }
+                text.push(hardware, bytes);
+                Reply::Done
+            }
+            Request::Finish { bytes } => {
+                let expected = text.bytes();
+                if bytes != expected {
+                    return Reply::Refused(Refusal::OutOfOrder { expected });
+                }
+                let (scored, scores) = text.finish(hardware);
+                self.scores = Some(scores);
+                Reply::Scored(scored)
+            }
+            Request::Scores { first } => match &self.scores {
+                Some(scores) if usize::from(first) < scores.logits().len() => {
+                    let all = scores.logits().iter().copied();
+                    let pairs = all.zip(scores.probabilities().iter().copied());
+                    Reply::Scores(pairs.skip(first.into()).take(SCORES_AT_ONCE).collect())
+                }
+                _ => Reply::Refused(Refusal::OutOfRange),
+            },
+            Request::SelfTest(index) => {
+                let Some(vector) = model.golden().nth(index.into()) else {
+                    return Reply::Refused(Refusal::OutOfRange);
+                };
+                text.begin();
+                text.push(hardware, vector.text);
+                let (got, scores) = text.finish(hardware);
+                Reply::SelfTest(Outcome {
+                    ids: (got.tokens, got.ids_crc) == (vector.tokens, vector.ids_crc),
+                    logits: vector.logits().eq(scores.logits().iter().copied()),
+                    got,
+                })
+            }
+            _ => Reply::Refused(Refusal::Unknown),
+        }
+    }
+
+    fn hello<H: Hardware>(&self, hardware: &H) -> Hello<'f> {
+        let identity = hardware.identity();
+        Hello {
+            protocol: PROTOCOL,
+            firmware: identity.firmware,
+            board: identity.board,
+            partition_bytes: self.partition_bytes,
+            writable: self.writable,
+            ticks_per_second: H::TICKS_PER_SECOND,
+            model: match self.found {
+                Found::Model { model, range } => ModelState::Ready {
+                    offset: range.start as u32,
+                    bytes: range.len() as u32,
+                    checksum: model.checksum(),
+                    labels: model.labels().len() as u8,
+                    golden: model.golden().count() as u16,
+                    session_bytes: model.ram_bytes() as u32,
+                },
+                Found::None(why) => ModelState::None(why.clone()),
+            },
+        }
+    }
+}
+
+/// Prints label, probability and time of a typed line.
+fn print<H: Hardware>(
+    hardware: &mut H,
+    model: &Model<'_>,
+    tokens: u32,
+    ticks: u64,
+    scores: &Scores,
+) {
+    let label = scores.label();
+    let probability = scores.probabilities().get(label).copied().unwrap_or(0);
+    let hundredths = (u32::from(probability) * 100 + (1 << 14)) >> 15;
+    let milliseconds = ticks / u64::from((H::TICKS_PER_SECOND / 1000).max(1));
+    let _ = write!(
+        Out(hardware),
+        "{} {}.{:02} ({tokens} tokens, {} ms)\r\n",
+        model.labels().name(label),
+        hundredths / 100,
+        hundredths % 100,
+        milliseconds as u32
+    );
+}
+
+/// The line as a place to write text to.
+struct Out<'h, H>(&'h mut H);
+
+impl<H: Hardware> Write for Out<'_, H> {
+    fn write_str(&mut self, text: &str) -> core::fmt::Result {
+        self.0.send(text.as_bytes());
+        Ok(())
+    }
+}
