@@ -70,7 +70,7 @@ impl<'m, 'a> Session<'m, 'a> {
     }
 
     /// As [`push_bytes`](Self::push_bytes), and shows the id of each token to `seen`.
-    pub fn push_bytes_seen(&mut self, bytes: &[u8], seen: &mut impl FnMut(u32)) {
+    pub fn push_bytes_seen(&mut self, bytes: &[u8], seen: &mut dyn FnMut(u32)) {
         let (model, stream) = (self.model, &mut self.stream);
         self.tokenizer
             .push_bytes(model.charmap(), model.vocab(), bytes, &mut |id| {
@@ -85,7 +85,7 @@ impl<'m, 'a> Session<'m, 'a> {
     }
 
     /// As [`finish`](Self::finish), and shows the id of each token that the end completes to `seen`.
-    pub fn finish_seen(&mut self, seen: &mut impl FnMut(u32)) -> Scores {
+    pub fn finish_seen(&mut self, seen: &mut dyn FnMut(u32)) -> Scores {
         let (model, stream) = (self.model, &mut self.stream);
         self.tokenizer
             .finish(model.charmap(), model.vocab(), &mut |id| {

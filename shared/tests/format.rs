@@ -247,7 +247,7 @@ fn a_file_cut_short_or_with_a_tail_is_refused() {
     for length in 0..file.len() {
         assert!(Model::parse(&file[..length]).is_err(), "{length} bytes");
     }
-    let expected = file.len() as u64;
+    let expected = file.len() as u32;
     file.push(0);
     assert_eq!(
         Model::parse(&file).unwrap_err(),

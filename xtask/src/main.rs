@@ -3,6 +3,7 @@
 mod ci;
 mod deps;
 mod licences;
+mod size;
 
 use clap::{Parser, Subcommand};
 
@@ -22,6 +23,8 @@ enum Task {
     Licences,
     /// Check that the crates depend on each other as the table in README.md says
     Deps,
+    /// s
+    Size,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -29,6 +32,19 @@ fn main() -> anyhow::Result<()> {
         Task::Ci => ci::run(),
         Task::Licences => licences::run(),
         Task::Deps => deps::run(),
+        Task::Size => {
+            let size = size::measure(std::path::Path::new(&std::env::var("ELF")?))?;
+            for (part, detail) in &size.parts {
+                println!("{part:?} {}", size.of(*part));
+                let mut detail: Vec<_> = detail.iter().collect();
+                detail.sort_by_key(|(_, bytes)| std::cmp::Reverse(**bytes));
+                for (name, bytes) in detail.into_iter().take(std::env::var("LINES").map_or(14, |l| l.parse().unwrap())) {
+                    println!("    {bytes:6} {name}");
+                }
+            }
+            println!("{}", size.total());
+            Ok(())
+        }
     }
 }
 

@@ -64,8 +64,8 @@ pub(crate) fn sound(bytes: &[u8], arena_bytes: usize) -> Result<Model<'_>, Text>
         bytes
             .get(..announced.bytes as usize)
             .ok_or(FormatError::Length {
-                expected: announced.bytes.into(),
-                got: bytes.len() as u64,
+                expected: announced.bytes,
+                got: bytes.len() as u32,
             })
     });
     let model = file.and_then(Model::parse).map_err(text)?;

@@ -222,14 +222,14 @@ fn print<H: Hardware>(
     let label = scores.label();
     let probability = scores.probabilities().get(label).copied().unwrap_or(0);
     let hundredths = (u32::from(probability) * 100 + (1 << 14)) >> 15;
-    let milliseconds = ticks / u64::from((H::TICKS_PER_SECOND / 1000).max(1));
+    let milliseconds = u32::try_from(ticks).unwrap_or(u32::MAX) / (H::TICKS_PER_SECOND / 1000);
     let _ = write!(
         Out(hardware),
         "{} {}.{:02} ({tokens} tokens, {} ms)\r\n",
         model.labels().name(label),
         hundredths / 100,
         hundredths % 100,
-        milliseconds as u32
+        milliseconds
     );
 }
 

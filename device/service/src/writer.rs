@@ -147,8 +147,8 @@ impl<'p, P: Partition> Writer<'p, P> {
         }
         if end > file.new.bytes as usize {
             return Err(Refusal::Model(text(FormatError::Length {
-                expected: file.new.bytes.into(),
-                got: end as u64,
+                expected: file.new.bytes,
+                got: end as u32,
             })));
         }
         if offset == 0 {

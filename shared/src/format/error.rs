@@ -16,9 +16,9 @@ pub enum FormatError {
     /// The file is shorter or longer than its header says.
     Length {
         /// Bytes that the header announces.
-        expected: u64,
+        expected: u32,
         /// Bytes that there are.
-        got: u64,
+        got: u32,
     },
     /// The checksum in the header is not that of the bytes.
     Checksum {

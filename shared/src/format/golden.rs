@@ -2,7 +2,7 @@
 
 use super::error::FormatError;
 use crate::bytes::u32_at;
-use crate::checksum::{CRC_32, Digest};
+use crate::checksum::Digest;
 
 /// Bytes of a vector before its text: length of the text, number of tokens, checksum of their ids.
 const HEAD: usize = 12;
@@ -20,7 +20,7 @@ impl Default for IdsChecksum {
 impl IdsChecksum {
     /// The checksum before the first id.
     pub fn new() -> Self {
-        Self(CRC_32.digest())
+        Self(Digest::new())
     }
 
     /// Takes the next id.
@@ -30,7 +30,7 @@ impl IdsChecksum {
 
     /// The checksum of the ids that came.
     pub fn finish(self) -> u32 {
-        self.0.finalize()
+        self.0.finish()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::error::FormatError;
 use crate::bytes::{u16_at, u32_at};
-use crate::checksum::{CRC_32, Digest};
+use crate::checksum::Digest;
 
 /// The first bytes of a model file.
 pub const MAGIC: [u8; 4] = *b"THMB";
@@ -91,8 +91,9 @@ impl<'a> Sections<'a> {
     /// Checks magic, version, length, checksum, and that each section stands once, in order, aligned, with zeros between.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
         let announced = Announced::read(bytes)?;
-        let (expected, got) = (u64::from(announced.bytes), bytes.len() as u64);
-        if expected != got {
+        let got = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
+        let expected = announced.bytes;
+        if expected != got || bytes.len() != expected as usize {
             return Err(FormatError::Length { expected, got });
         }
         let (expected, got) = (announced.checksum, checksum(bytes));
@@ -176,8 +177,8 @@ impl Announced {
         }
         if bytes.len() < HEADER_BYTES {
             return Err(FormatError::Length {
-                expected: HEADER_BYTES as u64,
-                got: bytes.len() as u64,
+                expected: HEADER_BYTES as u32,
+                got: bytes.len() as u32,
             });
         }
         match u16_at(bytes, 2) {
@@ -207,7 +208,7 @@ impl FileChecksum {
     /// The checksum before the first byte.
     pub fn new() -> Self {
         Self {
-            digest: CRC_32.digest(),
+            digest: Digest::new(),
             bytes: 0,
         }
     }
@@ -223,7 +224,7 @@ impl FileChecksum {
 
     /// The checksum of what came.
     pub fn finish(self) -> u32 {
-        self.digest.finalize()
+        self.digest.finish()
     }
 }
 

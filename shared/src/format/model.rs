@@ -292,12 +292,20 @@ impl<'a> Model<'a> {
 
     /// Multiplications with an addition that a token costs.
     pub fn macs_per_token(&self) -> u64 {
-        self.plan.macs_per_token
+        let macs = |layer| match layer {
+            Layer::Conv1d(conv) => conv.weights.len() as u64,
+            _ => 0,
+        };
+        self.layers().map(macs).sum()
     }
 
     /// Multiplications with an addition that a text costs once, at its end.
     pub fn macs_per_text(&self) -> u64 {
-        self.plan.macs_per_text
+        let macs = |layer| match layer {
+            Layer::Dense(dense) => dense.weights.len() as u64,
+            _ => 0,
+        };
+        self.layers().map(macs).sum()
     }
 
     /// Number of trained values: rows, weights and biases.

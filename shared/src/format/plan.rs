@@ -1,6 +1,6 @@
 //! Descriptors of layers, and where their data and their buffers lie.
 
-use serde::{Deserialize, Serialize};
+use postcard::take_from_bytes;
 
 use super::error::FormatError;
 use crate::fixed::Multiplier;
@@ -16,8 +16,9 @@ const MAX_ARENA: usize = 1 << 24;
 /// Positions that an engine takes through the network together, so that each weight is used as often as it is loaded.
 pub const BLOCK: usize = 4;
 
-/// A layer's descriptor in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A layer's descriptor in the file, in postcard's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "build", derive(serde::Serialize))]
 pub(super) enum Record {
     Embedding8 {
         rows: u32,
@@ -52,6 +53,70 @@ pub(super) enum Record {
         outputs: u16,
         relu: bool,
     },
+}
+
+impl Record {
+    /// Reads the descriptor at the front of some bytes. It is postcard that reads, variant by variant; a derived
+    /// `Deserialize` would take more than a kilobyte of a chip's flash.
+    fn take(bytes: &[u8]) -> postcard::Result<(Self, &[u8])> {
+        let (kind, bytes) = take_from_bytes::<u8>(bytes)?;
+        Ok(match kind {
+            0 => {
+                let ((rows, dim), rest) = take_from_bytes(bytes)?;
+                (Self::Embedding8 { rows, dim }, rest)
+            }
+            1 => {
+                let ((rows, dim), rest) = take_from_bytes(bytes)?;
+                let (lut, rest) = rest
+                    .split_first_chunk()
+                    .ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
+                let lut = lut.map(|byte: u8| byte as i8);
+                (Self::Embedding4 { rows, dim, lut }, rest)
+            }
+            2 => {
+                let (shape, rest) = take_from_bytes::<[u16; 5]>(bytes)?;
+                let [in_channels, out_channels, kernel, dilation, groups] = shape;
+                let (relu, rest) = take_from_bytes(rest)?;
+                let conv = Self::Conv1d {
+                    in_channels,
+                    out_channels,
+                    kernel,
+                    dilation,
+                    groups,
+                    relu,
+                };
+                (conv, rest)
+            }
+            3 => {
+                let (from, rest) = take_from_bytes(bytes)?;
+                let ([own, other], rest) = take_from_bytes(rest)?;
+                let (relu, rest) = take_from_bytes(rest)?;
+                let add = Self::ResidualAdd {
+                    from,
+                    own,
+                    other,
+                    relu,
+                };
+                (add, rest)
+            }
+            4 => (Self::Relu, bytes),
+            5 => {
+                let ([max, mean], rest) = take_from_bytes(bytes)?;
+                (Self::Pool { max, mean }, rest)
+            }
+            6 => {
+                let ([inputs, outputs], rest) = take_from_bytes(bytes)?;
+                let (relu, rest) = take_from_bytes(rest)?;
+                let dense = Self::Dense {
+                    inputs,
+                    outputs,
+                    relu,
+                };
+                (dense, rest)
+            }
+            _ => return Err(postcard::Error::DeserializeBadEnum),
+        })
+    }
 }
 
 /// A descriptor and where its data begins.
@@ -103,8 +168,6 @@ pub(super) struct Plan {
     pub(super) rows: usize,
     /// Widest vector of features.
     pub(super) features: usize,
-    pub(super) macs_per_token: u64,
-    pub(super) macs_per_text: u64,
     /// Bytes of all buffers.
     pub(super) buffer_bytes: usize,
 }
@@ -132,13 +195,11 @@ impl Plan {
             classes: 0,
             rows: 0,
             features: 0,
-            macs_per_token: 0,
-            macs_per_text: 0,
             buffer_bytes: 0,
         };
         for index in 0..count {
             let (record, tail) =
-                postcard::take_from_bytes(rest).map_err(|_| FormatError::Descriptor(index))?;
+                Record::take(rest).map_err(|_| FormatError::Descriptor(index))?;
             rest = tail;
             plan.add(index, record)?;
         }
@@ -215,9 +276,9 @@ impl Plan {
                     return shape;
                 }
                 self.buffers[i - 1].history = (kernel - 1) * dilation;
-                self.macs_per_token += self
-                    .linear(outs, kernel * (ins / groups))
-                    .ok_or(FormatError::Shape(index))?;
+                if !self.linear(outs, kernel * (ins / groups)) {
+                    return shape;
+                }
                 outs
             }
             Record::ResidualAdd {
@@ -248,7 +309,9 @@ impl Plan {
                 if ins != width {
                     return shape;
                 }
-                self.macs_per_text += self.linear(outs, ins).ok_or(FormatError::Shape(index))?;
+                if !self.linear(outs, ins) {
+                    return shape;
+                }
                 outs
             }
         };
@@ -263,12 +326,14 @@ impl Plan {
         Ok(())
     }
 
-    /// Counts the data of a matrix; gives its size, or nothing if it is too large for any memory.
-    fn linear(&mut self, outputs: usize, width: usize) -> Option<u64> {
-        let weights = outputs.checked_mul(width)?;
-        self.weights = self.weights.checked_add(weights)?;
+    /// Counts the data of a matrix; `false` if it is too large for any memory.
+    fn linear(&mut self, outputs: usize, width: usize) -> bool {
+        let weights = outputs
+            .checked_mul(width)
+            .and_then(|weights| self.weights.checked_add(weights));
         self.outputs += outputs;
-        Some(weights as u64)
+        self.weights = weights.unwrap_or(self.weights);
+        weights.is_some()
     }
 
     /// Lays the buffers of the layers before the pooling behind each other.

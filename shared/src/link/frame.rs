@@ -1,14 +1,18 @@
 //! Frames: a message with its sequence number in postcard, a CRC-32 behind it, COBS around both, a zero before and behind.
 
 use cobs::decode_in_place;
-use postcard::ser_flavors::crc::CrcModifier;
-use postcard::ser_flavors::{Cobs, Slice};
 use serde::{Deserialize, Serialize};
 
-use crate::checksum::CRC_32;
+use crate::checksum::checksum;
 
 /// The most bytes of a frame, its two zeros among them.
 pub const FRAME_BYTES: usize = 320;
+/// Bytes of the checksum.
+const CRC_BYTES: usize = 4;
+/// The most bytes of a message with its checksum: COBS adds one, and one more in each 254.
+const MESSAGE_BYTES: usize = 316;
+
+const _: () = assert!(cobs::max_encoding_length(MESSAGE_BYTES) + 2 <= FRAME_BYTES);
 
 /// Why bytes between two zeros are no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,22 +50,29 @@ impl core::error::Error for EncodeError {}
 /// Writes a frame to the front of `buffer` and gives its bytes.
 ///
 /// # Errors
-/// A message that does not fit into the buffer.
+/// A message that does not fit into the buffer or is longer than a frame can be.
 pub fn encode<'b>(
     sequence: u16,
     message: &impl Serialize,
     buffer: &'b mut [u8],
 ) -> Result<&'b [u8], EncodeError> {
-    let Some((before, rest)) = buffer.split_first_mut() else {
-        return Err(EncodeError);
-    };
-    *before = 0;
-    let cobs = Cobs::try_new(Slice::new(rest)).map_err(|_| EncodeError)?;
-    let checked = CrcModifier::new(cobs, CRC_32.digest());
-    let length = postcard::serialize_with_flavor(&(sequence, message), checked)
+    let mut plain = [0; MESSAGE_BYTES];
+    let (message_part, _) = plain.split_at_mut(MESSAGE_BYTES - CRC_BYTES);
+    let length = postcard::to_slice(&(sequence, message), message_part)
         .map_err(|_| EncodeError)?
         .len();
-    buffer.get(..length + 1).ok_or(EncodeError)
+    let crc = checksum(plain.get(..length).ok_or(EncodeError)?);
+    let whole = length + CRC_BYTES;
+    let place = plain.get_mut(length..whole).ok_or(EncodeError)?;
+    place.copy_from_slice(&crc.to_le_bytes());
+    let plain = plain.get(..whole).ok_or(EncodeError)?;
+    // A zero before and behind.
+    if buffer.len() < cobs::max_encoding_length(whole) + 2 {
+        return Err(EncodeError);
+    }
+    buffer.fill(0);
+    let encoded = cobs::encode(plain, buffer.get_mut(1..).ok_or(EncodeError)?);
+    buffer.get(..encoded + 2).ok_or(EncodeError)
 }
 
 /// Reads what stood between two zeros: sequence number and message. The bytes are decoded in place.
@@ -70,13 +81,19 @@ pub fn encode<'b>(
 /// Damage of any kind.
 pub fn decode<'b, M: Deserialize<'b>>(bytes: &'b mut [u8]) -> Result<(u16, M), FrameError> {
     let length = decode_in_place(bytes).map_err(|_| FrameError::Garbled)?;
-    let bytes = bytes.get(..length).ok_or(FrameError::Garbled)?;
-    postcard::from_bytes_crc32(bytes, CRC_32.digest()).map_err(|_| FrameError::Garbled)
+    let (message, crc) = bytes
+        .get(..length)
+        .and_then(|bytes| bytes.split_last_chunk())
+        .ok_or(FrameError::Garbled)?;
+    if u32::from_le_bytes(*crc) != checksum(message) {
+        return Err(FrameError::Garbled);
+    }
+    postcard::from_bytes(message).map_err(|_| FrameError::Garbled)
 }
 
 /// CRC-32 of the bytes between two zeros as they came: by it a request that comes again is known.
 pub fn frame_checksum(bytes: &[u8]) -> u32 {
-    CRC_32.checksum(bytes)
+    checksum(bytes)
 }
 
 /// Collects bytes into frames of at most `N` bytes.

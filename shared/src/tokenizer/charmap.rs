@@ -198,7 +198,7 @@ impl<'a> CharMap<'a> {
     }
 
     /// Hands on the codes that a code point becomes.
-    pub(crate) fn codes(&self, code_point: u32, emit: &mut impl FnMut(u16)) {
+    pub(crate) fn codes(&self, code_point: u32, emit: &mut dyn FnMut(u16)) {
         if code_point < 0x80 {
             return emit(self.ascii(code_point as u8));
         }
@@ -208,7 +208,7 @@ impl<'a> CharMap<'a> {
         self.mapped(code_point, emit);
     }
 
-    fn mapped(&self, code_point: u32, emit: &mut impl FnMut(u16)) {
+    fn mapped(&self, code_point: u32, emit: &mut dyn FnMut(u16)) {
         if let Ok(key) = u16::try_from(code_point) {
             let found = search(
                 self.basic_keys.len() / 2,
@@ -238,7 +238,7 @@ impl<'a> CharMap<'a> {
     }
 
     /// The Unicode standard, 3.12: a Hangul syllable is two or three conjoining jamo.
-    fn jamo(&self, index: u32, emit: &mut impl FnMut(u16)) {
+    fn jamo(&self, index: u32, emit: &mut dyn FnMut(u16)) {
         let trailing = index % 28;
         self.mapped(0x1100 + index / 588, emit);
         self.mapped(0x1161 + index % 588 / 28, emit);

@@ -62,7 +62,7 @@ impl Tokenizer {
         charmap: &CharMap<'_>,
         vocab: &Vocab<'_>,
         bytes: &[u8],
-        emit: &mut impl FnMut(u32),
+        emit: &mut dyn FnMut(u32),
     ) {
         for &byte in bytes {
             if byte < 0x80 && self.utf8.is_idle() {
@@ -87,7 +87,7 @@ impl Tokenizer {
     }
 
     /// Ends the text: hands on what is left of it. The next byte is the first of another text.
-    pub fn finish(&mut self, charmap: &CharMap<'_>, vocab: &Vocab<'_>, emit: &mut impl FnMut(u32)) {
+    pub fn finish(&mut self, charmap: &CharMap<'_>, vocab: &Vocab<'_>, emit: &mut dyn FnMut(u32)) {
         let mut rest = None;
         self.utf8.finish(|point| rest = Some(point));
         if let Some(point) = rest {
@@ -109,7 +109,7 @@ impl Tokenizer {
         charmap: &CharMap<'_>,
         vocab: &Vocab<'_>,
         code: u16,
-        emit: &mut impl FnMut(u32),
+        emit: &mut dyn FnMut(u32),
     ) {
         match code {
             charmap::DROPPED => {}
@@ -159,7 +159,7 @@ impl Tokenizer {
     }
 
     /// WordPiece: the longest piece that the rest of the word begins with, again and again.
-    fn end_word(&mut self, vocab: &Vocab<'_>, emit: &mut impl FnMut(u32)) {
+    fn end_word(&mut self, vocab: &Vocab<'_>, emit: &mut dyn FnMut(u32)) {
         let length = usize::from(self.length);
         let is_unknown = self.is_unknown;
         self.length = 0;
