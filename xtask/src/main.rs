@@ -38,7 +38,10 @@ fn main() -> anyhow::Result<()> {
                 println!("{part:?} {}", size.of(*part));
                 let mut detail: Vec<_> = detail.iter().collect();
                 detail.sort_by_key(|(_, bytes)| std::cmp::Reverse(**bytes));
-                for (name, bytes) in detail.into_iter().take(std::env::var("LINES").map_or(14, |l| l.parse().unwrap())) {
+                for (name, bytes) in detail
+                    .into_iter()
+                    .take(std::env::var("LINES").map_or(14, |l| l.parse().unwrap()))
+                {
                     println!("    {bytes:6} {name}");
                 }
             }

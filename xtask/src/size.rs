@@ -10,11 +10,61 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 /// The parts of an image, in the order of the report, and the source files or symbols that they are known by. The first match
 /// counts.
 const PARTS: &[(Part, &[&str])] = &[
-    (Part::Tokenizer, &["shared/src/tokenizer", "shared/src/vocab", "thimble_shared::tokenizer", "thimble_shared::vocab"]),
-    (Part::Protocol, &["shared/src/link", "device/service/", "thimble_shared::link", "thimble_service", "sha2", "cobs"]),
-    (Part::Parser, &["shared/src/format", "shared/src/labels", "shared/src/checksum", "thimble_shared::format", "thimble_shared::checksum"]),
-    (Part::Engine, &["device/src", "shared/src/fixed", "thimble_device", "thimble_shared::fixed"]),
-    (Part::StartUp, &["device/firmware/", "cortex-m", "cortex_m", "thimble_firmware", "nrf-pac", "nrf_pac", "rp2040", "stm32", "tock", "__INTERRUPTS", "__EXCEPTIONS"]),
+    (
+        Part::Tokenizer,
+        &[
+            "shared/src/tokenizer",
+            "shared/src/vocab",
+            "thimble_shared::tokenizer",
+            "thimble_shared::vocab",
+        ],
+    ),
+    (
+        Part::Protocol,
+        &[
+            "shared/src/link",
+            "device/service/",
+            "thimble_shared::link",
+            "thimble_service",
+            "sha2",
+            "cobs",
+        ],
+    ),
+    (
+        Part::Parser,
+        &[
+            "shared/src/format",
+            "shared/src/labels",
+            "shared/src/checksum",
+            "thimble_shared::format",
+            "thimble_shared::checksum",
+        ],
+    ),
+    (
+        Part::Engine,
+        &[
+            "device/src",
+            "shared/src/fixed",
+            "thimble_device",
+            "thimble_shared::fixed",
+        ],
+    ),
+    (
+        Part::StartUp,
+        &[
+            "device/firmware/",
+            "cortex-m",
+            "cortex_m",
+            "thimble_firmware",
+            "nrf-pac",
+            "nrf_pac",
+            "rp2040",
+            "stm32",
+            "tock",
+            "__INTERRUPTS",
+            "__EXCEPTIONS",
+        ],
+    ),
 ];
 
 /// A part of an image.
@@ -39,7 +89,9 @@ pub(crate) struct Size {
 
 impl Size {
     pub(crate) fn of(&self, part: Part) -> u64 {
-        self.parts.get(&part).map_or(0, |detail| detail.values().sum())
+        self.parts
+            .get(&part)
+            .map_or(0, |detail| detail.values().sum())
     }
 
     pub(crate) fn total(&self) -> u64 {
@@ -47,14 +99,22 @@ impl Size {
     }
 
     fn add(&mut self, part: Part, detail: String, bytes: u64) {
-        *self.parts.entry(part).or_default().entry(detail).or_default() += bytes;
+        *self
+            .parts
+            .entry(part)
+            .or_default()
+            .entry(detail)
+            .or_default() += bytes;
     }
 }
 
 /// Reads an image.
 pub(crate) fn measure(elf: &Path) -> anyhow::Result<Size> {
     let bytes = std::fs::read(elf).with_context(|| {
-        format!("{} cannot be read; build it with `cargo xtask firmware`", elf.display())
+        format!(
+            "{} cannot be read; build it with `cargo xtask firmware`",
+            elf.display()
+        )
     })?;
     let file = object::File::parse(&*bytes)?;
     let lines = Loader::new(elf).map_err(|error| anyhow!("{}: {error}", elf.display()))?;
@@ -65,7 +125,11 @@ pub(crate) fn measure(elf: &Path) -> anyhow::Result<Size> {
         .map(|symbol| {
             let name = symbol.name().unwrap_or_default();
             let start = symbol.address() & !u64::from(symbol.kind() == SymbolKind::Text);
-            (start, symbol.size(), format!("{:#}", rustc_demangle::demangle(name)))
+            (
+                start,
+                symbol.size(),
+                format!("{:#}", rustc_demangle::demangle(name)),
+            )
         })
         .collect();
     symbols.sort();
@@ -77,7 +141,10 @@ pub(crate) fn measure(elf: &Path) -> anyhow::Result<Size> {
     let mut size = Size::default();
     for section in file.sections() {
         let code = section.kind() == SectionKind::Text;
-        let data = matches!(section.kind(), SectionKind::ReadOnlyData | SectionKind::ReadOnlyString | SectionKind::Data);
+        let data = matches!(
+            section.kind(),
+            SectionKind::ReadOnlyData | SectionKind::ReadOnlyString | SectionKind::Data
+        );
         if !(code || data) || section.address() == 0 && section.size() == 0 {
             continue;
         }
@@ -85,13 +152,18 @@ pub(crate) fn measure(elf: &Path) -> anyhow::Result<Size> {
         for address in (section.address()..section.address() + section.size()).step_by(2) {
             let symbol = symbol_at(address);
             let (part, detail) = match symbol {
-                _ if section.name() == Ok(".vector_table") => (Part::StartUp, "vector table".to_owned()),
+                _ if section.name() == Ok(".vector_table") => {
+                    (Part::StartUp, "vector table".to_owned())
+                }
                 Some(symbol) if code => place(&lines, address, symbol)?,
                 Some(symbol) => match by_name(symbol) {
                     Some(part) => (part, symbol.to_owned()),
                     None => (Part::Constants, symbol.to_owned()),
                 },
-                None => (if code { Part::Library } else { Part::Constants }, "unnamed".to_owned()),
+                None => (
+                    if code { Part::Library } else { Part::Constants },
+                    "unnamed".to_owned(),
+                ),
             };
             size.add(part, detail, 2);
         }
@@ -101,14 +173,18 @@ pub(crate) fn measure(elf: &Path) -> anyhow::Result<Size> {
 
 /// Whose an instruction is: the innermost function inlined there that is a part's own, else the symbol's, else a library's.
 fn place(lines: &Loader, address: u64, symbol: &str) -> anyhow::Result<(Part, String)> {
-    let mut frames = lines.find_frames(address).map_err(|error| anyhow!("{error}"))?;
+    let mut frames = lines
+        .find_frames(address)
+        .map_err(|error| anyhow!("{error}"))?;
     while let Some(frame) = frames.next().map_err(|error| anyhow!("{error}"))? {
         let line = frame.location.as_ref().and_then(|l| l.line).unwrap_or(0);
         if let Some(file) = frame.location.and_then(|location| location.file)
             && let Some(part) = by_name(file)
         {
             let file = file.rsplit_once("/../").map_or(file, |(_, file)| file);
-            if std::env::var("LINES").is_ok() { return Ok((part, format!("{file}:{line}"))); }
+            if std::env::var("LINES").is_ok() {
+                return Ok((part, format!("{file}:{line}")));
+            }
             return Ok((part, file.to_owned()));
         }
     }

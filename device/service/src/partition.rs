@@ -1,10 +1,9 @@
 //! Finding the model: a file that begins at a page of the partition, the first that is sound.
 
-use core::fmt::{Display, Write};
 use core::ops::Range;
 
 use thimble_shared::format::{Announced, FormatError, MAGIC, Model};
-use thimble_shared::link::Text;
+use thimble_shared::link::Problem;
 
 use crate::hardware::Partition;
 
@@ -19,7 +18,7 @@ pub enum Found<'p> {
         range: Range<usize>,
     },
     /// None, and why.
-    None(Text),
+    None(Problem<'static>),
 }
 
 impl Found<'_> {
@@ -36,61 +35,36 @@ impl Found<'_> {
 /// that announces itself.
 pub fn find<P: Partition>(partition: &P, arena_bytes: usize) -> Found<'_> {
     let bytes = partition.bytes();
-    let mut why = None;
-    for (page, start) in bytes.chunks(P::PAGE).zip((0..).step_by(P::PAGE)) {
-        if !page.starts_with(&MAGIC) {
+    let mut why = Problem::Empty;
+    for start in (0..bytes.len()).step_by(P::PAGE) {
+        let rest = bytes.get(start..).unwrap_or_default();
+        if !rest.starts_with(&MAGIC) {
             continue;
         }
-        match sound(bytes.get(start..).unwrap_or_default(), arena_bytes) {
+        match sound(rest, arena_bytes) {
             Ok(model) => {
                 let range = start..start + model.bytes().len();
                 return Found::Model { model, range };
             }
-            Err(error) => {
-                why.get_or_insert(error);
-            }
+            Err(problem) if why == Problem::Empty => why = problem,
+            Err(_) => {}
         }
     }
-    Found::None(why.unwrap_or_else(|| {
-        text(format_args!(
-            "the model partition is empty: write a model with `thimble write` or `thimble firmware`"
-        ))
-    }))
+    Found::None(why)
 }
 
 /// The model at the front of some bytes.
-pub(crate) fn sound(bytes: &[u8], arena_bytes: usize) -> Result<Model<'_>, Text> {
-    let file = Announced::read(bytes).and_then(|announced| {
-        bytes
-            .get(..announced.bytes as usize)
-            .ok_or(FormatError::Length {
-                expected: announced.bytes,
-                got: bytes.len() as u32,
-            })
-    });
-    let model = file.and_then(Model::parse).map_err(text)?;
+#[inline(never)]
+pub(crate) fn sound(bytes: &[u8], arena_bytes: usize) -> Result<Model<'_>, Problem<'static>> {
+    let unsound = |error: FormatError| Problem::Unsound(error.brief());
+    let announced = Announced::read(bytes).map_err(unsound)?;
+    let file = bytes.get(..announced.bytes as usize).unwrap_or(bytes);
+    let model = Model::parse(file).map_err(unsound)?;
     if model.arena_bytes() > arena_bytes {
-        return Err(text(format_args!(
-            "the model needs an arena of {} bytes of RAM and this board has {arena_bytes}",
-            model.arena_bytes()
-        )));
+        return Err(Problem::Arena {
+            needed: model.arena_bytes() as u32,
+            has: arena_bytes as u32,
+        });
     }
     Ok(model)
-}
-
-/// A text as a reply can carry it, cut if it is too long.
-pub(crate) fn text(shown: impl Display) -> Text {
-    struct Cut(Text);
-    impl Write for Cut {
-        fn write_str(&mut self, s: &str) -> core::fmt::Result {
-            for character in s.chars() {
-                self.0.push(character).map_err(|_| core::fmt::Error)?;
-            }
-            Ok(())
-        }
-    }
-    let mut cut = Cut(Text::new());
-    // The one error is that the text was cut.
-    let _ = write!(cut, "{shown}");
-    cut.0
 }

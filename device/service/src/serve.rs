@@ -1,12 +1,11 @@
 //! Typed lines and requests, answered with the model at hand.
 
-use core::fmt::Write;
-
 use sha2::{Digest, Sha256};
 use thimble_device::Scores;
 use thimble_shared::format::Model;
 use thimble_shared::link::{
-    Hello, ModelState, NewModel, Outcome, PROTOCOL, Refusal, Reply, Request, SCORES_AT_ONCE,
+    Hello, ModelState, NewModel, Outcome, PROTOCOL, Problem, Refusal, Reply, Request,
+    SCORES_AT_ONCE,
 };
 
 use crate::hardware::{Hardware, Partition};
@@ -27,20 +26,34 @@ pub(crate) enum Next {
 pub(crate) fn greet(hardware: &mut impl Hardware, found: &Found<'_>) {
     let identity = hardware.identity();
     let mut out = Out(hardware);
-    let _ = write!(
-        out,
-        "\r\nThimble {} on {}: ",
-        identity.firmware, identity.title
-    );
-    let _ = match found {
-        Found::Model { model, .. } => write!(
-            out,
-            "{} labels, {} pieces. Type a line.\r\n",
-            model.labels().len(),
-            model.vocab().len()
-        ),
-        Found::None(why) => write!(out, "no model. {why}\r\n"),
-    };
+    out.texts(&[
+        "\r\nThimble ",
+        identity.firmware,
+        " on ",
+        identity.title,
+        ": ",
+    ]);
+    match found {
+        Found::Model { model, .. } => {
+            out.number(model.labels().len() as u32);
+            out.texts(&[" labels, "]);
+            out.number(model.vocab().len());
+            out.texts(&[" pieces. Type a line.\r\n"]);
+        }
+        Found::None(problem) => {
+            match *problem {
+                Problem::Empty => out.texts(&["the model partition is empty"]),
+                Problem::Unsound(why) => out.texts(&["the model cannot be used: ", why]),
+                Problem::Arena { needed, has } => {
+                    out.texts(&["the model needs an arena of "]);
+                    out.number(needed);
+                    out.texts(&[" bytes of RAM, here are "]);
+                    out.number(has);
+                }
+            }
+            out.texts(&[". Write a model with `thimble write` or `thimble firmware`.\r\n"]);
+        }
+    }
 }
 
 /// Answers until the line is closed or another model comes.
@@ -205,7 +218,7 @@ impl<'f> Server<'f, '_> {
                     golden: model.golden().count() as u16,
                     session_bytes: model.ram_bytes() as u32,
                 },
-                Found::None(why) => ModelState::None(why.clone()),
+                Found::None(why) => ModelState::None(*why),
             },
         }
     }
@@ -223,22 +236,29 @@ fn print<H: Hardware>(
     let probability = scores.probabilities().get(label).copied().unwrap_or(0);
     let hundredths = (u32::from(probability) * 100 + (1 << 14)) >> 15;
     let milliseconds = u32::try_from(ticks).unwrap_or(u32::MAX) / (H::TICKS_PER_SECOND / 1000);
-    let _ = write!(
-        Out(hardware),
-        "{} {}.{:02} ({tokens} tokens, {} ms)\r\n",
-        model.labels().name(label),
-        hundredths / 100,
-        hundredths % 100,
-        milliseconds
-    );
+    let mut out = Out(hardware);
+    out.texts(&[model.labels().name(label), " "]);
+    out.number(hundredths / 100);
+    out.texts(&[if hundredths % 100 < 10 { ".0" } else { "." }]);
+    out.number(hundredths % 100);
+    out.texts(&[" ("]);
+    out.number(tokens);
+    out.texts(&[" tokens, "]);
+    out.number(milliseconds);
+    out.texts(&[" ms)\r\n"]);
 }
 
-/// The line as a place to write text to.
+/// The line as a place to write text to. `core::fmt` would take kilobytes of flash.
 struct Out<'h, H>(&'h mut H);
 
-impl<H: Hardware> Write for Out<'_, H> {
-    fn write_str(&mut self, text: &str) -> core::fmt::Result {
-        self.0.send(text.as_bytes());
-        Ok(())
+impl<H: Hardware> Out<'_, H> {
+    fn texts(&mut self, texts: &[&str]) {
+        for text in texts {
+            self.0.send(text.as_bytes());
+        }
+    }
+
+    fn number(&mut self, number: u32) {
+        self.0.send(itoa::Buffer::new().format(number).as_bytes());
     }
 }

@@ -6,17 +6,17 @@
 use core::ops::Range;
 
 use thimble_shared::format::{Announced, FileChecksum, FormatError, MAGIC};
-use thimble_shared::link::{CHUNK_BYTES, NewModel, Refusal, Reply, Request, WriteMode};
+use thimble_shared::link::{CHUNK_BYTES, NewModel, Problem, Refusal, Reply, Request, WriteMode};
 
 use crate::hardware::{FlashError, Hardware, Partition};
-use crate::partition::{sound, text};
+use crate::partition::sound;
 use crate::receiver::{Event, Receiver};
 use crate::sender::{Key, Sender};
 
 /// Bytes that flash takes together.
 const WORD: usize = 4;
 
-impl From<FlashError> for Refusal {
+impl From<FlashError> for Refusal<'_> {
     fn from(_: FlashError) -> Self {
         Self::Flash
     }
@@ -95,7 +95,7 @@ impl<'p, P: Partition> Writer<'p, P> {
     }
 
     /// Finds a place for a file.
-    fn begin(&self, new: NewModel) -> Result<File, Refusal> {
+    fn begin(&self, new: NewModel) -> Result<File, Refusal<'static>> {
         let bytes = new.bytes as usize;
         let whole = 0..self.partition.bytes().len();
         let place = match (new.mode, &self.active) {
@@ -136,7 +136,12 @@ impl<'p, P: Partition> Writer<'p, P> {
     }
 
     /// Takes the next bytes of a file.
-    fn take(&mut self, file: &mut File, offset: usize, bytes: &[u8]) -> Result<(), Refusal> {
+    fn take(
+        &mut self,
+        file: &mut File,
+        offset: usize,
+        bytes: &[u8],
+    ) -> Result<(), Refusal<'static>> {
         let end = offset + bytes.len();
         let whole = end == file.new.bytes as usize;
         let in_words = whole || bytes.len().is_multiple_of(WORD);
@@ -146,16 +151,17 @@ impl<'p, P: Partition> Writer<'p, P> {
             });
         }
         if end > file.new.bytes as usize {
-            return Err(Refusal::Model(text(FormatError::Length {
+            let error = FormatError::Length {
                 expected: file.new.bytes,
                 got: end as u32,
-            })));
+            };
+            return Err(unsound(error));
         }
         if offset == 0 {
-            let announced = Announced::read(bytes).map_err(|error| Refusal::Model(text(error)))?;
+            let announced = Announced::read(bytes).map_err(unsound)?;
             if (announced.bytes, announced.checksum) != (file.new.bytes, file.new.checksum) {
-                return Err(Refusal::Model(text(
-                    "the header is not that of the file announced",
+                return Err(Refusal::Model(Problem::Unsound(
+                    "its header is not the one announced",
                 )));
             }
         }
@@ -179,7 +185,7 @@ impl<'p, P: Partition> Writer<'p, P> {
     }
 
     /// Makes a complete file the model, if it is sound.
-    fn commit(&mut self, file: &File) -> Result<(), Refusal> {
+    fn commit(&mut self, file: &File) -> Result<(), Refusal<'static>> {
         if file.done != file.new.bytes as usize {
             return Err(Refusal::OutOfOrder {
                 expected: file.done as u32,
@@ -187,10 +193,7 @@ impl<'p, P: Partition> Writer<'p, P> {
         }
         let (expected, got) = (file.new.checksum, file.sum.clone().finish());
         if expected != got {
-            return Err(Refusal::Model(text(FormatError::Checksum {
-                expected,
-                got,
-            })));
+            return Err(unsound(FormatError::Checksum { expected, got }));
         }
         if file.new.mode == WriteMode::Check {
             self.checked = Some(file.new);
@@ -208,6 +211,10 @@ impl<'p, P: Partition> Writer<'p, P> {
         }
         Ok(())
     }
+}
+
+fn unsound(error: FormatError) -> Refusal<'static> {
+    Refusal::Model(Problem::Unsound(error.brief()))
 }
 
 /// A model file in work.

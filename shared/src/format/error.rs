@@ -60,6 +60,33 @@ pub enum FormatError {
     Provenance,
 }
 
+impl FormatError {
+    /// The reason in a few words, for chips, which have no room for formatting.
+    pub fn brief(&self) -> &'static str {
+        match self {
+            Self::Magic => "it does not begin as a model does",
+            Self::Version(_) => "it is of another format version",
+            Self::Length { .. } => "it is cut short or too long",
+            Self::Checksum { .. } => "its checksum is wrong: it is damaged",
+            Self::Padding | Self::SectionTable => "its section table is unsound",
+            Self::MissingSection(_) | Self::SectionLength(_) => {
+                "a section is missing or of wrong length"
+            }
+            Self::Labels(_) => "its labels are unsound",
+            Self::CharMap(_) => "its character map is unsound",
+            Self::Vocab(_) => "its vocabulary is unsound",
+            Self::Descriptor(_)
+            | Self::Order(_)
+            | Self::Shape(_)
+            | Self::Multiplier(_)
+            | Self::Accumulator(_) => "its layers are unsound",
+            Self::Calibration | Self::Golden | Self::Provenance => {
+                "calibration, golden vectors or provenance are unsound"
+            }
+        }
+    }
+}
+
 impl core::fmt::Display for FormatError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {

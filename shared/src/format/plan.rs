@@ -198,8 +198,7 @@ impl Plan {
             buffer_bytes: 0,
         };
         for index in 0..count {
-            let (record, tail) =
-                Record::take(rest).map_err(|_| FormatError::Descriptor(index))?;
+            let (record, tail) = Record::take(rest).map_err(|_| FormatError::Descriptor(index))?;
             rest = tail;
             plan.add(index, record)?;
         }

@@ -1,12 +1,10 @@
 //! The messages.
 
-use heapless::{String, Vec};
+use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 /// The most classes of which one reply carries logit and probability.
 pub const SCORES_AT_ONCE: usize = 16;
-/// The most bytes of a text in a reply; a longer one is cut.
-pub type Text = String<160>;
 
 /// What a program asks of a board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +99,7 @@ pub enum Reply<'a> {
     /// How the golden vector came out.
     SelfTest(Outcome),
     /// What was asked for is not done.
-    Refused(Refusal),
+    Refused(Refusal<'a>),
     /// Send that again: it arrived damaged, or the board was at something else and is ready now. If it was damaged its
     /// sequence number is not known, so that of this reply means nothing.
     Again,
@@ -123,12 +121,12 @@ pub struct Hello<'a> {
     /// Ticks a second of the clock that texts are timed with.
     pub ticks_per_second: u32,
     /// The model, or why there is none.
-    pub model: ModelState,
+    pub model: ModelState<'a>,
 }
 
 /// What stands in the partition for models.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ModelState {
+pub enum ModelState<'a> {
     /// A sound model.
     Ready {
         /// Where it begins in the partition.
@@ -145,7 +143,37 @@ pub enum ModelState {
         session_bytes: u32,
     },
     /// None that can be used, and why.
-    None(Text),
+    #[serde(borrow)]
+    None(Problem<'a>),
+}
+
+/// Why there is no model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Problem<'a> {
+    /// Nothing in the partition begins as a model does.
+    Empty,
+    /// What stands there is not sound, for this reason.
+    Unsound(&'a str),
+    /// The model needs more RAM than the board has.
+    Arena {
+        /// Bytes that a session's arena needs.
+        needed: u32,
+        /// Bytes that there are for it.
+        has: u32,
+    },
+}
+
+impl core::fmt::Display for Problem<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Empty => f.write_str("the model partition is empty"),
+            Self::Unsound(why) => write!(f, "the model cannot be used: {why}"),
+            Self::Arena { needed, has } => write!(
+                f,
+                "the model needs an arena of {needed} bytes of RAM and the board has {has}"
+            ),
+        }
+    }
 }
 
 /// How the memory of a board is used, in bytes.
@@ -190,7 +218,7 @@ pub struct Outcome {
 /// Why a board does not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum Refusal<'a> {
     /// It is a message of another version of the protocol, or one that makes no sense here.
     Unknown,
     /// There is no model; [`Hello::model`] tells why.
@@ -210,14 +238,15 @@ pub enum Refusal {
         free: u32,
     },
     /// The bytes are no sound model that this board can run, and why.
-    Model(Text),
+    #[serde(borrow)]
+    Model(Problem<'a>),
     /// Replacing wants a check of the same file first.
     Unchecked,
     /// The flash did not take the bytes.
     Flash,
 }
 
-impl core::fmt::Display for Refusal {
+impl core::fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
             Self::Unknown => f.write_str("the board does not understand the request here"),
@@ -230,11 +259,11 @@ impl core::fmt::Display for Refusal {
             }
             Self::NotWritable => f.write_str("the image cannot write this board's flash"),
             Self::NoRoom { free } => write!(f, "the board has room for {free} bytes only"),
-            Self::Model(why) => f.write_str(why),
+            Self::Model(problem) => problem.fmt(f),
             Self::Unchecked => f.write_str("the file has to be checked before it replaces another"),
             Self::Flash => f.write_str("the flash did not take the bytes"),
         }
     }
 }
 
-impl core::error::Error for Refusal {}
+impl core::error::Error for Refusal<'_> {}

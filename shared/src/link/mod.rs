@@ -6,8 +6,8 @@ mod message;
 
 pub use frame::{Deframer, EncodeError, FRAME_BYTES, FrameError, decode, encode, frame_checksum};
 pub use message::{
-    Hello, Memory, ModelState, NewModel, Outcome, Refusal, Reply, Request, SCORES_AT_ONCE, Scored,
-    Text, WriteMode,
+    Hello, Memory, ModelState, NewModel, Outcome, Problem, Refusal, Reply, Request, SCORES_AT_ONCE,
+    Scored, WriteMode,
 };
 
 /// The version of the protocol that this crate speaks.
