@@ -1,7 +1,9 @@
 //! Development tasks of the workspace, run as `cargo xtask TASK`.
 
+mod arm;
 mod ci;
 mod deps;
+mod firmware;
 mod licences;
 mod size;
 
@@ -25,6 +27,12 @@ enum Task {
     Deps,
     /// s
     Size,
+    /// Build the images of boards into target/firmware
+    Firmware {
+        /// Names of boards [default: all]
+        #[arg(value_name = "BOARD")]
+        boards: Vec<String>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -32,6 +40,7 @@ fn main() -> anyhow::Result<()> {
         Task::Ci => ci::run(),
         Task::Licences => licences::run(),
         Task::Deps => deps::run(),
+        Task::Firmware { boards } => firmware::run(&boards),
         Task::Size => {
             let size = size::measure(std::path::Path::new(&std::env::var("ELF")?))?;
             for (part, detail) in &size.parts {

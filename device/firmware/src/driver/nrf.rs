@@ -71,7 +71,7 @@ fn pins() {
     port.dirset().write(|w| w.0 = 1 << (SERIAL_TX % 32));
     let select = |pin: u8| {
         let mut select = Psel::default();
-        select.set_port(pin / 32);
+        select.set_port(pin >= 32);
         select.set_pin(pin % 32);
         select.set_connect(Connect::Connected);
         select

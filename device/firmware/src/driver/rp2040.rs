@@ -68,8 +68,8 @@ impl Driver {
         match self.uart.read_raw(&mut byte) {
             Ok(0) => Received::Nothing,
             Ok(_) => Received::Byte(byte[0]),
-            Err(rp2040_hal::nb::Error::WouldBlock) => Received::Nothing,
-            Err(rp2040_hal::nb::Error::Other(error)) => match error.err_type {
+            Err(nb::Error::WouldBlock) => Received::Nothing,
+            Err(nb::Error::Other(error)) => match error.err_type {
                 ReadErrorType::Overrun => Received::Overrun,
                 // A damaged byte: the frame's checksum, or the reader, will see it.
                 _ => Received::Byte(b'?'),
