@@ -9,6 +9,10 @@ use crate::hardware::Partition;
 
 /// What stands in the partition.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one at a time, and no heap"
+)]
 pub enum Found<'p> {
     /// A sound model that this board can run, and where its bytes lie.
     Model {

@@ -14,15 +14,18 @@ pub mod data;
 pub mod distill;
 pub mod eval;
 pub mod export;
+pub mod firmware;
 pub mod inspect;
 mod model;
 mod output;
 mod progress;
 mod run_folder;
+mod target;
 pub mod teacher;
 mod texts;
 pub mod tokenize;
 pub mod verify;
+pub mod write;
 
 use common::Common;
 
@@ -57,8 +60,12 @@ enum Command {
     Eval(eval::Args),
     /// Show where a model's bytes go, what memory and work it takes
     Inspect(inspect::Args),
-    /// Replay a model's golden vectors, bit for bit
+    /// Replay a model's golden vectors and other texts, here or on a board, bit for bit
     Verify(verify::Args),
+    /// Make the file that puts the image of a board and a model onto it
+    Firmware(firmware::Args),
+    /// Put another model onto a board that runs the image
+    Write(write::Args),
     /// Show the tokens that a model sees
     Tokenize(tokenize::Args),
     /// Write a model's parts in the formats of others
@@ -87,6 +94,8 @@ impl Cli {
             Command::Eval(args) => eval::run(args, &self.common),
             Command::Inspect(args) => inspect::run(args, &self.common),
             Command::Verify(args) => verify::run(args, &self.common),
+            Command::Firmware(args) => firmware::run(args, &self.common),
+            Command::Write(args) => write::run(args, &self.common),
             Command::Tokenize(args) => tokenize::run(args, &self.common),
             Command::Export(args) => export::run(args, &self.common),
             Command::Data(args) => data::run(args, &self.common),

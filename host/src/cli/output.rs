@@ -4,8 +4,11 @@ use std::io::{self, BufWriter, StdoutLock, Write};
 
 use serde::{Serialize, Serializer};
 
+/// What [`stdout`] gives.
+pub(super) type Stdout = BufWriter<StdoutLock<'static>>;
+
 /// Standard output, locked and buffered; errors, a closed pipe among them, are returned and never panic.
-pub(super) fn stdout() -> BufWriter<StdoutLock<'static>> {
+pub(super) fn stdout() -> Stdout {
     BufWriter::new(io::stdout().lock())
 }
 

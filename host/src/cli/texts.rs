@@ -32,6 +32,31 @@ pub(super) struct Text<'a> {
     pub(super) last_for_now: bool,
 }
 
+/// Texts of a file, for subcommands that take no others.
+#[derive(Debug, clap::Args)]
+pub(super) struct TextFileArgs {
+    /// Texts of a file, one a line, or the text column of a TSV, CSV or JSON Lines file
+    #[arg(long, short, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Column that holds the text [default: text, sentence, review, ... whichever exists]
+    #[arg(long, value_name = "NAME", requires = "file")]
+    text_column: Option<String>,
+}
+
+impl TextFileArgs {
+    /// All texts of the file; none without a file.
+    pub(super) fn read(&self) -> anyhow::Result<Vec<Vec<u8>>> {
+        let mut texts = Vec::new();
+        if let Some(path) = &self.file {
+            of_file(path, self.text_column.as_ref(), |text: Text<'_>| {
+                texts.push(text.bytes.to_vec());
+                Ok(())
+            })?;
+        }
+        Ok(texts)
+    }
+}
+
 impl TextArgs {
     /// Passes every text to `visit`, in order; empty lines are texts as well. Texts from a pipe are passed on line by line, as
     /// they come.
@@ -50,7 +75,9 @@ impl TextArgs {
                 }
                 Ok(())
             }
-            Some(path) if path.as_os_str() != "-" => self.file(path, visit),
+            Some(path) if path.as_os_str() != "-" => {
+                of_file(path, self.text_column.as_ref(), visit)
+            }
             _ => {
                 if io::stdin().is_terminal() {
                     common.note("Reading texts from the keyboard, one a line; Ctrl-D ends.");
@@ -59,48 +86,47 @@ impl TextArgs {
             }
         }
     }
+}
 
-    fn file(
-        &self,
-        path: &Path,
-        mut visit: impl FnMut(Text<'_>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<()> {
-        let columns = matches!(
-            Format::from_path(path),
-            Some(Format::Tsv | Format::Csv | Format::JsonLines)
-        );
-        if columns || self.text_column.is_some() {
-            let text_column = self.text_column.clone();
-            let options = ReadOptions {
-                text_column,
-                texts_only: true,
-                ..ReadOptions::default()
-            };
-            for example in data::read(path, &options)?.examples {
-                visit(Text {
-                    bytes: example.text.as_bytes(),
-                    last_for_now: false,
-                })?;
-            }
-            return Ok(());
+/// Passes on the texts of a file.
+fn of_file(
+    path: &Path,
+    text_column: Option<&String>,
+    mut visit: impl FnMut(Text<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let columns = matches!(
+        Format::from_path(path),
+        Some(Format::Tsv | Format::Csv | Format::JsonLines)
+    );
+    if columns || text_column.is_some() {
+        let text_column = text_column.cloned();
+        let options = ReadOptions {
+            text_column,
+            texts_only: true,
+            ..ReadOptions::default()
+        };
+        for example in data::read(path, &options)?.examples {
+            visit(Text {
+                bytes: example.text.as_bytes(),
+                last_for_now: false,
+            })?;
         }
-        let name = || format!("{} cannot be read", path.display());
-        anyhow::ensure!(
-            !path.is_dir(),
-            "{} is a folder; name a file in it",
-            path.display()
-        );
-        let mut reader = BufReader::new(File::open(path).with_context(name)?);
-        let reader: Box<dyn Read> =
-            match Compression::detect(path, reader.fill_buf().with_context(name)?) {
-                Compression::None => Box::new(reader),
-                Compression::Zstd => {
-                    Box::new(zstd::Decoder::with_buffer(reader).with_context(name)?)
-                }
-                Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
-            };
-        lines(&mut BufReader::new(reader), visit).with_context(|| path.display().to_string())
+        return Ok(());
     }
+    let name = || format!("{} cannot be read", path.display());
+    anyhow::ensure!(
+        !path.is_dir(),
+        "{} is a folder; name a file in it",
+        path.display()
+    );
+    let mut reader = BufReader::new(File::open(path).with_context(name)?);
+    let reader: Box<dyn Read> =
+        match Compression::detect(path, reader.fill_buf().with_context(name)?) {
+            Compression::None => Box::new(reader),
+            Compression::Zstd => Box::new(zstd::Decoder::with_buffer(reader).with_context(name)?),
+            Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
+        };
+    lines(&mut BufReader::new(reader), visit).with_context(|| path.display().to_string())
 }
 
 /// Passes on the lines without LF or CRLF, and without a byte order mark before the first.
