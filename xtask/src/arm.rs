@@ -20,6 +20,8 @@ pub(crate) const PACKAGES: &[&str] = &[
     "qemu-user-static",
 ];
 
+const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+
 /// The parts of the standard library that a build wants.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Library {
@@ -67,7 +69,7 @@ pub(crate) fn cargo(
 
 /// Debian's cargo and compiler, which build the library they lack from source.
 fn debian(library: Library) -> anyhow::Result<Command> {
-    let (cargo, rustc) = (Path::new("/usr/bin/cargo"), "/usr/bin/rustc");
+    let cargo = Path::new("/usr/bin/cargo");
     if !cargo.exists() || !Path::new("/usr/lib/rustlib/src").exists() {
         bail!(
             "no compiler for ARM is here: either `rustup target add` the targets of device/boards/boards.toml, or on Debian\n  \
@@ -76,7 +78,9 @@ fn debian(library: Library) -> anyhow::Result<Command> {
         );
     }
     let mut command = Command::new(cargo);
-    command.env("RUSTC", rustc).env("RUSTC_BOOTSTRAP", "1");
+    command
+        .env("RUSTC", DEBIAN_RUSTC)
+        .env("RUSTC_BOOTSTRAP", "1");
     // Set by rustup's cargo for what it runs.
     for variable in ["RUSTUP_TOOLCHAIN", "CARGO", "RUSTDOC"] {
         command.env_remove(variable);
@@ -89,6 +93,14 @@ fn debian(library: Library) -> anyhow::Result<Command> {
         },
     );
     Ok(command)
+}
+
+/// The version of the compiler that builds for `target`.
+pub(crate) fn compiler(target: &str) -> anyhow::Result<String> {
+    let rustup = sysroot("rustc")?.join("lib/rustlib").join(target).exists();
+    let rustc = if rustup { "rustc" } else { DEBIAN_RUSTC };
+    let output = Command::new(rustc).arg("-V").output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 fn sysroot(rustc: &str) -> anyhow::Result<PathBuf> {

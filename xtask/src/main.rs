@@ -1,10 +1,13 @@
 //! Development tasks of the workspace, run as `cargo xtask TASK`.
 
 mod arm;
+mod c;
 mod ci;
+mod count;
 mod deps;
 mod firmware;
 mod licences;
+mod linux;
 mod size;
 
 use clap::{Parser, Subcommand};
@@ -25,14 +28,31 @@ enum Task {
     Licences,
     /// Check that the crates depend on each other as the table in README.md says
     Deps,
-    /// s
-    Size,
     /// Build the images of boards into target/firmware
     Firmware {
         /// Names of boards [default: all]
         #[arg(value_name = "BOARD")]
         boards: Vec<String>,
     },
+    /// Show where the flash and RAM of the images go, and hold them to their bars
+    Size {
+        /// Names of boards [default: all]
+        #[arg(value_name = "BOARD")]
+        boards: Vec<String>,
+        /// Show source files and functions as well
+        #[arg(long)]
+        detail: bool,
+    },
+    /// Count the instructions of texts in the emulator and write device/counts.toml
+    Count,
+    /// Build the engine for C: header, static libraries, example
+    C {
+        /// Only check that the header is up to date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the device crate's example for Linux on ARM
+    Linux,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -41,22 +61,10 @@ fn main() -> anyhow::Result<()> {
         Task::Licences => licences::run(),
         Task::Deps => deps::run(),
         Task::Firmware { boards } => firmware::run(&boards),
-        Task::Size => {
-            let size = size::measure(std::path::Path::new(&std::env::var("ELF")?))?;
-            for (part, detail) in &size.parts {
-                println!("{part:?} {}", size.of(*part));
-                let mut detail: Vec<_> = detail.iter().collect();
-                detail.sort_by_key(|(_, bytes)| std::cmp::Reverse(**bytes));
-                for (name, bytes) in detail
-                    .into_iter()
-                    .take(std::env::var("LINES").map_or(14, |l| l.parse().unwrap()))
-                {
-                    println!("    {bytes:6} {name}");
-                }
-            }
-            println!("{}", size.total());
-            Ok(())
-        }
+        Task::Size { boards, detail } => size::run(&boards, detail),
+        Task::Count => count::run(),
+        Task::C { check } => c::run(check),
+        Task::Linux => linux::run(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use addr2line::Loader;
-use anyhow::{Context, anyhow};
+use anyhow::{Context, anyhow, ensure};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 
 /// The parts of an image, in the order of the report, and the source files or symbols that they are known by. The first match
@@ -108,6 +108,70 @@ impl Size {
     }
 }
 
+/// Bar: bytes of flash of engine, tokenizer and parser together.
+const CODE_BAR: u64 = 16 * 1024;
+
+/// Prints a table of boards and parts; an error if a bar is missed.
+pub(crate) fn run(names: &[String], detail: bool) -> anyhow::Result<()> {
+    let parts = [
+        Part::Engine,
+        Part::Tokenizer,
+        Part::Parser,
+        Part::Protocol,
+        Part::StartUp,
+        Part::Library,
+        Part::Constants,
+    ];
+    println!(
+        "| board | core | engine | tokenizer | parser | together | protocol | start-up, drivers | libraries | constants | image | arena, at most |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|");
+    let mut missed = Vec::new();
+    for board in crate::firmware::select(names)? {
+        let size = measure(&crate::firmware::folder().join(format!("{}.elf", board.name)))?;
+        let [
+            engine,
+            tokenizer,
+            parser,
+            protocol,
+            start_up,
+            library,
+            constants,
+        ] = parts.map(|part| size.of(part));
+        let together = engine + tokenizer + parser;
+        println!(
+            "| {} | {} | {engine} | {tokenizer} | {parser} | {together} | {protocol} | {start_up} | {library} | {constants} | {} | {} |",
+            board.name,
+            board.core,
+            size.total(),
+            board.arena
+        );
+        if together > CODE_BAR {
+            missed.push(format!(
+                "{}: {together} bytes of engine, tokenizer and parser",
+                board.name
+            ));
+        }
+        if size.total() > u64::from(board.image().bytes) {
+            missed.push(format!(
+                "{}: an image of {} bytes",
+                board.name,
+                size.total()
+            ));
+        }
+        for part in parts.iter().filter(|_| detail) {
+            println!("{part:?} {}", size.of(*part));
+            let mut lines: Vec<_> = size.parts.get(part).into_iter().flatten().collect();
+            lines.sort_by_key(|(_, bytes)| std::cmp::Reverse(**bytes));
+            for (name, bytes) in lines.into_iter().take(12) {
+                println!("    {bytes:6} {name}");
+            }
+        }
+    }
+    ensure!(missed.is_empty(), "too large: {}", missed.join("; "));
+    Ok(())
+}
+
 /// Reads an image.
 pub(crate) fn measure(elf: &Path) -> anyhow::Result<Size> {
     let bytes = std::fs::read(elf).with_context(|| {
@@ -177,14 +241,10 @@ fn place(lines: &Loader, address: u64, symbol: &str) -> anyhow::Result<(Part, St
         .find_frames(address)
         .map_err(|error| anyhow!("{error}"))?;
     while let Some(frame) = frames.next().map_err(|error| anyhow!("{error}"))? {
-        let line = frame.location.as_ref().and_then(|l| l.line).unwrap_or(0);
         if let Some(file) = frame.location.and_then(|location| location.file)
             && let Some(part) = by_name(file)
         {
             let file = file.rsplit_once("/../").map_or(file, |(_, file)| file);
-            if std::env::var("LINES").is_ok() {
-                return Ok((part, format!("{file}:{line}")));
-            }
             return Ok((part, file.to_owned()));
         }
     }

@@ -5,13 +5,14 @@ use std::io::Write;
 use serde::Serialize;
 use thimble_device::Session;
 
+use super::UsageError;
 use super::common::Common;
 use super::model::ModelArgs;
 use super::output;
 use super::target::{self, ImageArgs};
 use super::texts::{Text, TextArgs};
 use crate::eval::{arena, probability};
-use crate::target::{Answer as Answered, Place, Target};
+use crate::target::{Answer as Answered, Line, Place, Target};
 
 /// Arguments of `thimble classify`.
 #[derive(Debug, clap::Args)]
@@ -30,6 +31,9 @@ pub struct Args {
     target: Place,
     #[command(flatten)]
     image: ImageArgs,
+    /// Count the instructions of each text exactly, in an emulator
+    #[arg(long, requires = "json")]
+    instructions: bool,
     /// Print one JSON object a text: text, label, scores, logits
     #[arg(long)]
     json: bool,
@@ -43,9 +47,17 @@ struct Answer<'a> {
     scores: Vec<(&'a str, f64)>,
     logits: &'a [i32],
     tokens: u32,
-    /// Time that a board took.
+    #[serde(flatten)]
+    work: Work,
+}
+
+/// What a text cost a board.
+#[derive(Clone, Copy, Default, Serialize)]
+struct Work {
     #[serde(skip_serializing_if = "Option::is_none")]
     seconds: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instructions: Option<u64>,
 }
 
 /// Classifies every text, with the engine of the chip or on a board, and prints a line for each.
@@ -53,6 +65,11 @@ struct Answer<'a> {
 /// # Errors
 /// An unusable model, texts that cannot be read, a board that does not answer.
 pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
+    if args.instructions && !matches!(args.target, Place::Qemu(_)) {
+        return Err(
+            UsageError("--instructions wants an emulator: --target qemu:BOARD".to_owned()).into(),
+        );
+    }
     if let Place::Serial(..) = args.target {
         // It is the board's own model that answers.
         let mut target = target::open(&args.target, None, &args.image)?;
@@ -61,7 +78,8 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     let file = args.model.open()?;
     let model = file.parse()?;
     if let Place::Qemu(_) = args.target {
-        let mut target = target::open(&args.target, Some(&model), &args.image)?;
+        let mut target =
+            target::open_counting(&args.target, &model, &args.image, args.instructions)?;
         return on_board(args, common, &mut target);
     }
     let mut arena = arena(&model);
@@ -78,7 +96,7 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
             scores.logits(),
             scores.probabilities(),
             tokens,
-            None,
+            Work::default(),
         )
     })?;
     printer.end()
@@ -99,7 +117,12 @@ fn on_board(args: &Args, common: &Common, target: &mut Target) -> anyhow::Result
             ..
         } = target.classify(text.bytes)?;
         let seconds = ticks as f64 / rate;
-        printer.print(&text, label, &logits, &probabilities, tokens, Some(seconds))
+        let instructions = (seconds / Line::SECONDS_AN_INSTRUCTION).round() as u64;
+        let work = Work {
+            seconds: (!args.instructions).then_some(seconds),
+            instructions: args.instructions.then_some(instructions),
+        };
+        printer.print(&text, label, &logits, &probabilities, tokens, work)
     })?;
     printer.end()
 }
@@ -130,7 +153,7 @@ impl<'a> Printer<'a> {
         logits: &[i32],
         probabilities: &[u16],
         tokens: u32,
-        seconds: Option<f64>,
+        work: Work,
     ) -> anyhow::Result<()> {
         let shown = String::from_utf8_lossy(text.bytes);
         let name = self.labels.get(label).copied().unwrap_or_default();
@@ -146,7 +169,7 @@ impl<'a> Printer<'a> {
                 scores: self.labels.iter().copied().zip(shares).collect(),
                 logits,
                 tokens,
-                seconds,
+                work,
             };
             output::json(&mut self.out, &answer)?;
         } else {

@@ -58,6 +58,11 @@ impl Drop for Emulator {
 }
 
 impl Line {
+    /// Options of QEMU by which each instruction takes 2⁷ ns of the emulated clock, however fast this machine is.
+    pub const COUNTING: &[&str] = &["-icount", "shift=7,sleep=off"];
+    /// Time of an instruction with [`COUNTING`](Self::COUNTING).
+    pub const SECONDS_AN_INSTRUCTION: f64 = 128e-9;
+
     /// A line made of its two directions. A thread reads until the line ends.
     pub fn new(
         mut reader: impl Read + Send + 'static,
