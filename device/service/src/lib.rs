@@ -27,6 +27,8 @@ use sender::Sender;
 use serve::Next;
 use writer::Writer;
 
+// The larger functions of this crate are never inlined: the stack that each takes is given back when it returns.
+
 /// Serves the line until [`Received::Closed`]. The session's memory is `arena`; a model that needs more is not run.
 pub fn run(hardware: &mut impl Hardware, partition: &mut impl Partition, arena: &mut [u64]) {
     let mut receiver = Receiver::new();
@@ -34,7 +36,8 @@ pub fn run(hardware: &mut impl Hardware, partition: &mut impl Partition, arena: 
     let mut greet = true;
     loop {
         let (next, active) = {
-            let found = find(partition, size_of_val(arena));
+            let mut found = Found::default();
+            find(partition, size_of_val(arena), &mut found);
             if core::mem::take(&mut greet) {
                 serve::greet(hardware, &found);
             }
@@ -46,7 +49,7 @@ pub fn run(hardware: &mut impl Hardware, partition: &mut impl Partition, arena: 
                 &found,
                 arena,
             );
-            (next, found.range())
+            (next, found.active())
         };
         match next {
             Next::Closed => return,

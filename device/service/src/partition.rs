@@ -9,66 +9,71 @@ use crate::hardware::Partition;
 
 /// What stands in the partition.
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one at a time, and no heap"
-)]
-pub enum Found<'p> {
-    /// A sound model that this board can run, and where its bytes lie.
-    Model {
-        /// Its checked view.
-        model: Model<'p>,
-        /// Its bytes in the partition.
-        range: Range<usize>,
-    },
-    /// None, and why.
-    None(Problem<'static>),
+pub struct Found<'p> {
+    /// The checked view of a sound model that this board can run.
+    pub model: Option<Model<'p>>,
+    /// Where its bytes lie.
+    pub range: Range<usize>,
+    /// Why there is none.
+    pub problem: Problem<'static>,
 }
 
-impl Found<'_> {
-    /// Where the model lies, if there is one.
-    pub fn range(&self) -> Option<Range<usize>> {
-        match self {
-            Self::Model { range, .. } => Some(range.clone()),
-            Self::None(_) => None,
+impl Default for Found<'_> {
+    fn default() -> Self {
+        Self {
+            model: None,
+            range: 0..0,
+            problem: Problem::Empty,
         }
     }
 }
 
-/// Looks for the first sound model that `arena_bytes` suffice for. If there is none, the reason is that of the first file
+impl Found<'_> {
+    /// Where the model lies, if there is one.
+    pub fn active(&self) -> Option<Range<usize>> {
+        self.model.is_some().then(|| self.range.clone())
+    }
+}
+
+/// Looks for the first sound model that `arena_bytes` suffice for and tells `found`, which is empty. If there is none, the reason is that of the first file
 /// that announces itself.
-pub fn find<P: Partition>(partition: &P, arena_bytes: usize) -> Found<'_> {
+pub fn find<'p, P: Partition>(partition: &'p P, arena_bytes: usize, found: &mut Found<'p>) {
     let bytes = partition.bytes();
-    let mut why = Problem::Empty;
     for start in (0..bytes.len()).step_by(P::PAGE) {
         let rest = bytes.get(start..).unwrap_or_default();
         if !rest.starts_with(&MAGIC) {
             continue;
         }
-        match sound(rest, arena_bytes) {
-            Ok(model) => {
-                let range = start..start + model.bytes().len();
-                return Found::Model { model, range };
+        match sound(rest, arena_bytes, &mut found.model) {
+            Ok(length) => {
+                found.range = start..start + length;
+                return;
             }
-            Err(problem) if why == Problem::Empty => why = problem,
+            Err(problem) if found.problem == Problem::Empty => found.problem = problem,
             Err(_) => {}
         }
     }
-    Found::None(why)
 }
 
-/// The model at the front of some bytes.
+/// Reads the model at the front of some bytes into `place`, so that it is on the stack once only; gives its bytes.
 #[inline(never)]
-pub(crate) fn sound(bytes: &[u8], arena_bytes: usize) -> Result<Model<'_>, Problem<'static>> {
+pub(crate) fn sound<'p>(
+    bytes: &'p [u8],
+    arena_bytes: usize,
+    place: &mut Option<Model<'p>>,
+) -> Result<usize, Problem<'static>> {
     let unsound = |error: FormatError| Problem::Unsound(error.brief());
     let announced = Announced::read(bytes).map_err(unsound)?;
     let file = bytes.get(..announced.bytes as usize).unwrap_or(bytes);
-    let model = Model::parse(file).map_err(unsound)?;
-    if model.arena_bytes() > arena_bytes {
+    let needed = Model::parse_into(file, place)
+        .map_err(unsound)?
+        .arena_bytes();
+    if needed > arena_bytes {
+        *place = None;
         return Err(Problem::Arena {
-            needed: model.arena_bytes() as u32,
+            needed: needed as u32,
             has: arena_bytes as u32,
         });
     }
-    Ok(model)
+    Ok(file.len())
 }

@@ -33,15 +33,15 @@ pub(crate) fn greet(hardware: &mut impl Hardware, found: &Found<'_>) {
         identity.title,
         ": ",
     ]);
-    match found {
-        Found::Model { model, .. } => {
+    match &found.model {
+        Some(model) => {
             out.number(model.labels().len() as u32);
             out.texts(&[" labels, "]);
             out.number(model.vocab().len());
             out.texts(&[" pieces. Type a line.\r\n"]);
         }
-        Found::None(problem) => {
-            match *problem {
+        None => {
+            match found.problem {
                 Problem::Empty => out.texts(&["the model partition is empty"]),
                 Problem::Unsound(why) => out.texts(&["the model cannot be used: ", why]),
                 Problem::Arena { needed, has } => {
@@ -57,6 +57,7 @@ pub(crate) fn greet(hardware: &mut impl Hardware, found: &Found<'_>) {
 }
 
 /// Answers until the line is closed or another model comes.
+#[inline(never)]
 pub(crate) fn serve<H: Hardware, P: Partition>(
     hardware: &mut H,
     receiver: &mut Receiver,
@@ -67,11 +68,10 @@ pub(crate) fn serve<H: Hardware, P: Partition>(
 ) -> Next {
     let mut server = Server {
         found,
-        present: match found {
-            Found::Model { model, .. } => Text::new(model, arena).ok().map(|text| (model, text)),
-            Found::None(_) => None,
-        },
-        scores: None,
+        present: found
+            .model
+            .as_ref()
+            .and_then(|model| Some((model, Text::new(model, arena).ok()?))),
         partition_bytes: partition.bytes().len() as u32,
         writable: P::WRITABLE,
     };
@@ -101,13 +101,12 @@ pub(crate) fn serve<H: Hardware, P: Partition>(
 struct Server<'f, 'a> {
     found: &'f Found<'f>,
     present: Option<(&'f Model<'f>, Text<'f, 'a>)>,
-    /// Those of the text that ended last.
-    scores: Option<Scores>,
     partition_bytes: u32,
     writable: bool,
 }
 
 impl<'f> Server<'f, '_> {
+    #[inline(never)]
     fn typed(&mut self, hardware: &mut impl Hardware, line: &mut Line) {
         let Some((model, text)) = &mut self.present else {
             if line.ended {
@@ -124,13 +123,16 @@ impl<'f> Server<'f, '_> {
             } else if text.bytes() == 0 {
                 greet(hardware, self.found);
             } else {
-                let (scored, scores) = text.finish(hardware);
-                print(hardware, model, scored.tokens, scored.ticks, &scores);
+                let scored = text.finish(hardware);
+                if let Some(scores) = text.scores() {
+                    print(hardware, model, scored.tokens, scored.ticks, scores);
+                }
             }
         }
         line.clear();
     }
 
+    #[inline(never)]
     fn answer<H: Hardware>(&mut self, hardware: &mut H, request: &Request<'_>) -> Reply<'f> {
         match request {
             Request::Hello => return Reply::Hello(self.hello(hardware)),
@@ -155,7 +157,6 @@ impl<'f> Server<'f, '_> {
             }
             Request::Begin => {
                 text.begin();
-                self.scores = None;
                 Reply::Done
             }
             Request::Push { offset, bytes } => {
@@ -171,11 +172,9 @@ impl<'f> Server<'f, '_> {
                 if bytes != expected {
                     return Reply::Refused(Refusal::OutOfOrder { expected });
                 }
-                let (scored, scores) = text.finish(hardware);
-                self.scores = Some(scores);
-                Reply::Scored(scored)
+                Reply::Scored(text.finish(hardware))
             }
-            Request::Scores { first } => match &self.scores {
+            Request::Scores { first } => match text.scores() {
                 Some(scores) if usize::from(first) < scores.logits().len() => {
                     let all = scores.logits().iter().copied();
                     let pairs = all.zip(scores.probabilities().iter().copied());
@@ -189,10 +188,11 @@ impl<'f> Server<'f, '_> {
                 };
                 text.begin();
                 text.push(hardware, vector.text);
-                let (got, scores) = text.finish(hardware);
+                let got = text.finish(hardware);
+                let logits = text.scores().map_or(&[][..], Scores::logits);
                 Reply::SelfTest(Outcome {
                     ids: (got.tokens, got.ids_crc) == (vector.tokens, vector.ids_crc),
-                    logits: vector.logits().eq(scores.logits().iter().copied()),
+                    logits: vector.logits().eq(logits.iter().copied()),
                     got,
                 })
             }
@@ -209,16 +209,16 @@ impl<'f> Server<'f, '_> {
             partition_bytes: self.partition_bytes,
             writable: self.writable,
             ticks_per_second: H::TICKS_PER_SECOND,
-            model: match self.found {
-                Found::Model { model, range } => ModelState::Ready {
-                    offset: range.start as u32,
-                    bytes: range.len() as u32,
+            model: match &self.found.model {
+                Some(model) => ModelState::Ready {
+                    offset: self.found.range.start as u32,
+                    bytes: self.found.range.len() as u32,
                     checksum: model.checksum(),
                     labels: model.labels().len() as u8,
                     golden: model.golden().count() as u16,
                     session_bytes: model.ram_bytes() as u32,
                 },
-                Found::None(why) => ModelState::None(*why),
+                None => ModelState::None(self.found.problem),
             },
         }
     }

@@ -12,6 +12,8 @@ pub(crate) struct Text<'m, 'a> {
     ids: IdsChecksum,
     bytes: u32,
     ticks: u64,
+    /// Of the text that ended last.
+    scores: Option<Scores>,
 }
 
 impl<'m, 'a> Text<'m, 'a> {
@@ -21,6 +23,7 @@ impl<'m, 'a> Text<'m, 'a> {
             ids: IdsChecksum::new(),
             bytes: 0,
             ticks: 0,
+            scores: None,
         })
     }
 
@@ -28,6 +31,12 @@ impl<'m, 'a> Text<'m, 'a> {
     pub(crate) fn begin(&mut self) {
         self.session.reset();
         (self.ids, self.bytes, self.ticks) = (IdsChecksum::new(), 0, 0);
+        self.scores = None;
+    }
+
+    /// Scores of the text that ended last.
+    pub(crate) fn scores(&self) -> Option<&Scores> {
+        self.scores.as_ref()
     }
 
     /// Bytes of the text so far.
@@ -43,11 +52,13 @@ impl<'m, 'a> Text<'m, 'a> {
         self.bytes = self.bytes.wrapping_add(bytes.len() as u32);
     }
 
-    /// Ends the text; the next is about to begin.
-    pub(crate) fn finish(&mut self, hardware: &mut impl Hardware) -> (Scored, Scores) {
+    /// Ends the text and keeps its scores; the next is about to begin.
+    pub(crate) fn finish(&mut self, hardware: &mut impl Hardware) -> Scored {
         let ids = &mut self.ids;
         let start = hardware.now();
-        let scores = self.session.finish_seen(&mut |id| ids.push(id));
+        let scores = self
+            .scores
+            .insert(self.session.finish_seen(&mut |id| ids.push(id)));
         let ticks = self.ticks + u64::from(hardware.now().wrapping_sub(start));
         let scored = Scored {
             label: scores.label() as u8,
@@ -56,6 +67,6 @@ impl<'m, 'a> Text<'m, 'a> {
             ticks,
         };
         (self.bytes, self.ticks) = (0, 0);
-        (scored, scores)
+        scored
     }
 }

@@ -48,6 +48,7 @@ impl<'p, P: Partition> Writer<'p, P> {
 
     /// Answers the request `key`, which announced `file`, and those after it, until a file is written or refused, or
     /// something else than a part of a file comes.
+    #[inline(never)]
     pub(crate) fn run(
         mut self,
         hardware: &mut impl Hardware,
@@ -185,6 +186,7 @@ impl<'p, P: Partition> Writer<'p, P> {
     }
 
     /// Makes a complete file the model, if it is sound.
+    #[inline(never)]
     fn commit(&mut self, file: &File) -> Result<(), Refusal<'static>> {
         if file.done != file.new.bytes as usize {
             return Err(Refusal::OutOfOrder {
@@ -201,7 +203,7 @@ impl<'p, P: Partition> Writer<'p, P> {
         }
         self.partition.write(file.place, &MAGIC)?;
         let written = self.partition.bytes().get(file.place..).unwrap_or_default();
-        if let Err(why) = sound(written, self.arena_bytes).map(|_| ()) {
+        if let Err(why) = sound(written, self.arena_bytes, &mut None) {
             self.partition.erase(file.place)?;
             return Err(Refusal::Model(why));
         }

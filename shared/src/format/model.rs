@@ -45,6 +45,21 @@ impl<'a> Model<'a> {
     /// # Errors
     /// Whatever is not as `docs/model-format.md` says, a wrong checksum first of all.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {
+        let mut place = None;
+        Self::parse_into(bytes, &mut place)?;
+        place.ok_or(FormatError::Magic)
+    }
+
+    /// As [`parse`](Self::parse), straight into a place, so that a chip's stack holds a model once only. The place is `None`
+    /// after an error.
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse).
+    pub fn parse_into<'p>(
+        bytes: &'a [u8],
+        place: &'p mut Option<Self>,
+    ) -> Result<&'p Self, FormatError> {
+        *place = None;
         let sections = Sections::parse(bytes)?;
         let labels =
             Labels::parse(sections.get(SectionKind::Labels)).map_err(FormatError::Labels)?;
@@ -52,24 +67,32 @@ impl<'a> Model<'a> {
             CharMap::parse(sections.get(SectionKind::CharMap)).map_err(FormatError::CharMap)?;
         let vocab =
             Vocab::parse(sections.get(SectionKind::Vocab), &charmap).map_err(FormatError::Vocab)?;
-        let plan = Plan::parse(sections.get(SectionKind::Layers))?;
         let calibration = sections.get(SectionKind::Calibration);
         let inverse_temperature = u32_at(calibration, 0);
         if calibration.len() != 4 || inverse_temperature == 0 {
             return Err(FormatError::Calibration);
         }
-        let model = Self {
+        let empty = Self {
             sections,
             labels,
             charmap,
             vocab,
-            plan,
+            plan: Plan::EMPTY,
             inverse_temperature,
         };
-        model.check_layers()?;
-        GoldenVectors::check(sections.get(SectionKind::Golden), labels.len())?;
-        Provenance::check(sections.get(SectionKind::Provenance))?;
-        Ok(model)
+        if let Err(error) = place.insert(empty).check() {
+            *place = None;
+            return Err(error);
+        }
+        place.as_ref().ok_or(FormatError::Magic)
+    }
+
+    /// Reads the layers and checks all that hangs on them.
+    fn check(&mut self) -> Result<(), FormatError> {
+        self.plan.read(self.sections.get(SectionKind::Layers))?;
+        self.check_layers()?;
+        GoldenVectors::check(self.sections.get(SectionKind::Golden), self.labels.len())?;
+        Provenance::check(self.sections.get(SectionKind::Provenance))
     }
 
     fn check_layers(&self) -> Result<(), FormatError> {

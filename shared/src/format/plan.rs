@@ -173,44 +173,50 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Reads the descriptors and checks that each layer fits to those before.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, FormatError> {
+    /// No layers.
+    pub(super) const EMPTY: Self = Self {
+        layers: [Placed {
+            record: Record::Relu,
+            weights: 0,
+            outputs: 0,
+        }; MAX_LAYERS],
+        buffers: [Buffer {
+            offset: 0,
+            width: 0,
+            history: 0,
+        }; MAX_LAYERS],
+        count: 0,
+        pool: 0,
+        embeddings: 0,
+        weights: 0,
+        outputs: 0,
+        classes: 0,
+        rows: 0,
+        features: 0,
+        buffer_bytes: 0,
+    };
+
+    /// Reads the descriptors into an [empty](Self::EMPTY) plan and checks that each layer fits to those before. In place, so
+    /// that a chip's stack holds one plan only.
+    pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), FormatError> {
         let (&count, mut rest) = bytes.split_first().ok_or(FormatError::Descriptor(0))?;
         if usize::from(count) > MAX_LAYERS {
             return Err(FormatError::Order(MAX_LAYERS as u8));
         }
-        let empty = Placed {
-            record: Record::Relu,
-            weights: 0,
-            outputs: 0,
-        };
-        let mut plan = Self {
-            layers: [empty; MAX_LAYERS],
-            buffers: [Buffer::default(); MAX_LAYERS],
-            count: count.into(),
-            pool: 0,
-            embeddings: 0,
-            weights: 0,
-            outputs: 0,
-            classes: 0,
-            rows: 0,
-            features: 0,
-            buffer_bytes: 0,
-        };
+        self.count = count.into();
         for index in 0..count {
             let (record, tail) = Record::take(rest).map_err(|_| FormatError::Descriptor(index))?;
             rest = tail;
-            plan.add(index, record)?;
+            self.add(index, record)?;
         }
-        let ends_dense = plan
+        let ends_dense = self
             .layers()
             .last()
             .is_some_and(|last| matches!(last.record, Record::Dense { .. }));
         if !rest.is_empty() || !ends_dense {
             return Err(FormatError::Descriptor(count));
         }
-        plan.place()?;
-        Ok(plan)
+        self.place()
     }
 
     pub(super) fn layers(&self) -> &[Placed] {
