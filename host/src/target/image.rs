@@ -145,6 +145,18 @@ fn load(file: &[u8]) -> Result<(u32, Vec<Segment>), object::Error> {
 }
 
 impl Merged {
+    /// Turns over the lowest bit of the byte at an address, as damage to the flash would; nothing if there is no such byte.
+    pub fn flip(&mut self, address: u32) {
+        for (start, bytes) in &mut self.segments {
+            let byte = address
+                .checked_sub(*start)
+                .and_then(|offset| bytes.get_mut(offset as usize));
+            if let Some(byte) = byte {
+                *byte ^= 1;
+            }
+        }
+    }
+
     /// The bytes of a file of this kind; nothing if the board takes no such files.
     pub fn file(&self, kind: FileKind) -> Option<Vec<u8>> {
         match kind {

@@ -160,13 +160,19 @@ impl Line {
     }
 
     /// Sends bytes.
-    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// A line that is closed.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.writer.write_all(bytes)?;
         self.writer.flush()
     }
 
     /// The next bytes, at least one; nothing if none come in time.
-    pub(super) fn receive(&mut self, limit: Duration) -> io::Result<Option<Vec<u8>>> {
+    ///
+    /// # Errors
+    /// A line that is closed.
+    pub fn receive(&mut self, limit: Duration) -> io::Result<Option<Vec<u8>>> {
         let start = std::time::Instant::now();
         loop {
             let left = limit.saturating_sub(start.elapsed());
