@@ -85,7 +85,7 @@ fn example() -> anyhow::Result<PathBuf> {
     let model = crate::root().join("models/sentiment-en.thimble");
     let status = Command::new("arm-none-eabi-gcc")
         .args(["-mcpu=cortex-m3", "-mthumb", "-Os", "-Wall", "-Wextra", "-Werror", "-std=c11"])
-        .args(["--specs=rdimon.specs", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments"])
+        .args(["--specs=rdimon.specs", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments", "-Wl,--no-warn-execstack"])
         .arg(format!("-DMODEL=\"{}\"", model.display()))
         .arg("-I")
         .arg(folder().join("include"))

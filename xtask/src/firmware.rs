@@ -45,7 +45,7 @@ fn build(board: &Board) -> anyhow::Result<PathBuf> {
     let status = arm::cargo(&board.target, Library::Core, None)?
         .current_dir(crate::root().join("device/firmware"))
         .env("THIMBLE_BOARD", &board.name)
-        .args(["build", "--release", "--quiet"])
+        .args(["build", "--release", "--locked", "--quiet"])
         .args(["--target", &board.target, "--features", &board.driver])
         .arg("--target-dir")
         .arg(&target_dir)

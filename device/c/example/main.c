@@ -1,4 +1,4 @@
-// Classifies its arguments with a model in flash, and prints for each: label, tokens, logits. With no arguments, a sentence.
+// Classifies texts with a model in flash, and prints for each: label, tokens, logits.
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ static int classify(thimble_session *session, const char *text) {
     return 0;
 }
 
-int main(int argc, char **argv) {
+int main(void) {
     const size_t file_bytes = (size_t)(model_end - model_begin);
     size_t needed;
     thimble_status status = thimble_session_bytes(model_begin, file_bytes, &needed);
@@ -50,11 +50,14 @@ int main(int argc, char **argv) {
     if (thimble_session_bytes(damaged, sizeof damaged, &needed) != THIMBLE_STATUS_DAMAGED) {
         return 1;
     }
-    if (argc < 2) {
-        return classify(session, "a gorgeous, witty, seductive movie");
-    }
-    for (int i = 1; i < argc; i++) {
-        if (classify(session, argv[i]) != 0) {
+    static const char *const texts[] = {
+        "a gorgeous, witty, seductive movie",
+        "the plot is dull beyond words",
+        "",
+        "na\xc3\xafve, \xe5\xad\x97 and \xff",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (classify(session, texts[i]) != 0) {
             return 1;
         }
     }
