@@ -1,6 +1,7 @@
 // Start-up of the emulated board: stack and entry for the core, zeroed variables, newlib's files over the debugger.
 #include <stdint.h>
-#include <stdlib.h>
+#include <stdio.h>
+#include <unistd.h>
 
 extern uint32_t stack_top[], __bss_start__[], __bss_end__[];
 extern void initialise_monitor_handles(void);
@@ -11,7 +12,9 @@ void reset(void) {
         *word = 0;
     }
     initialise_monitor_handles();
-    exit(main());
+    int status = main();
+    fflush(stdout);
+    _exit(status);
 }
 
 __attribute__((section(".vectors"), used)) static const uintptr_t vectors[2] = {
