@@ -20,7 +20,10 @@ fn main() {
     };
     let feature = format!("CARGO_FEATURE_{}", board.driver.to_uppercase());
     if env::var_os(feature).is_none() {
-        return println!("cargo::error=board {name} wants `--features {}`", board.driver);
+        return println!(
+            "cargo::error=board {name} wants `--features {}`",
+            board.driver
+        );
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(out.join("memory.x"), memory(board)).expect("OUT_DIR can be written");

@@ -20,6 +20,35 @@ pub(crate) const PACKAGES: &[&str] = &[
     "qemu-user-static",
 ];
 
+/// Programs that the tests call.
+pub(crate) const TOOLS: &[&str] = &[
+    "arm-none-eabi-gcc",
+    "aarch64-linux-gnu-gcc",
+    "arm-linux-gnueabihf-gcc",
+    "qemu-system-arm",
+    "qemu-aarch64-static",
+    "qemu-arm-static",
+];
+
+/// Makes sure that there is a compiler for ARM as new as this workspace wants.
+pub(crate) fn check() -> anyhow::Result<()> {
+    let target = "thumbv6m-none-eabi";
+    cargo(target, Library::Core, None)?;
+    let version = compiler(target)?;
+    let minor = version
+        .split(['.', ' '])
+        .nth(2)
+        .and_then(|minor| minor.parse::<u32>().ok());
+    ensure!(
+        minor.is_some_and(|minor| minor >= OLDEST_MINOR),
+        "{version} is older than 1.{OLDEST_MINOR}"
+    );
+    Ok(())
+}
+
+/// Of Rust 1.x, the oldest x that this workspace builds with.
+const OLDEST_MINOR: u32 = 95;
+
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
 /// The parts of the standard library that a build wants.

@@ -35,10 +35,22 @@ const STEPS: &[(&str, &[&str])] = &[
     ),
 ];
 
-pub(crate) fn run() -> anyhow::Result<()> {
+pub(crate) fn run(install: bool) -> anyhow::Result<()> {
     let start = Instant::now();
+    step("tools", || tools(install))?;
     step("licences", crate::licences::run)?;
     step("layers", crate::deps::run)?;
+    for workspace in ["device/firmware", "device/c"] {
+        let manifest = format!("{workspace}/Cargo.toml");
+        step("format", || {
+            cargo(&["fmt", "--manifest-path", &manifest, "--check"])
+        })?;
+    }
+    // The tests run what these build.
+    step("images of all boards", || crate::firmware::run(&[]))?;
+    step("their sizes", || crate::size::run(&[], false, false))?;
+    step("the engine for C", || crate::c::run(true))?;
+    step("the engine for Linux on ARM", crate::linux::run)?;
     for (name, args) in STEPS {
         step(name, || cargo(args))?;
     }
@@ -47,6 +59,48 @@ pub(crate) fn run() -> anyhow::Result<()> {
         start.elapsed().as_secs_f64() / 60.0
     );
     Ok(())
+}
+
+/// Makes sure that compilers and emulators for ARM are here; with `install`, Debian's package manager brings them.
+fn tools(install: bool) -> anyhow::Result<()> {
+    let missing = || -> Vec<&str> {
+        crate::arm::TOOLS
+            .iter()
+            .filter(|tool| {
+                !std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+                    .any(|folder| folder.join(tool).exists())
+            })
+            .copied()
+            .collect()
+    };
+    let compilers = || crate::arm::check();
+    if missing().is_empty() && compilers().is_ok() {
+        println!("all there");
+        return Ok(());
+    }
+    let packages = crate::arm::PACKAGES.join(" ");
+    ensure!(
+        install,
+        "these tests want compilers and emulators for ARM; missing: {} {}\non Debian: apt-get install {packages}\n`cargo xtask ci --install` does that",
+        missing().join(", "),
+        compilers()
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default()
+    );
+    // As root directly, else through sudo.
+    let script = format!(
+        "set -e; run() {{ if [ \"$(id -u)\" = 0 ]; then \"$@\"; else sudo \"$@\"; fi; }}; run apt-get update -q; \
+         run env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends {packages}"
+    );
+    let status = Command::new("sh").args(["-c", &script]).status()?;
+    ensure!(status.success(), "apt-get: {status}");
+    ensure!(
+        missing().is_empty(),
+        "still missing: {}",
+        missing().join(", ")
+    );
+    compilers()
 }
 
 fn step(name: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {

@@ -45,25 +45,37 @@ pub(crate) fn run() -> anyhow::Result<()> {
     );
 }
 
-/// Name and licence of every package that default features bring into a build, on any platform.
+/// Name and licence of every package that default features, and all drivers of boards, bring into a build, on any platform.
 fn packages() -> anyhow::Result<BTreeSet<(String, String)>> {
-    let output = Command::new(env!("CARGO"))
-        .args(["tree", "--workspace", "--target", "all", "--prefix", "none"])
-        .args(["--format", "{p}|{l}"])
-        .current_dir(crate::root())
-        .output()
-        .context("cargo could not be started")?;
-    ensure!(
-        output.status.success(),
-        "cargo tree failed: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    // A package seen before is marked "(*)" behind its licence.
-    Ok(String::from_utf8(output.stdout)?
-        .lines()
-        .filter_map(|line| line.trim_end_matches(" (*)").split_once('|'))
-        .map(|(name, licence)| (name.to_owned(), licence.to_owned()))
-        .collect())
+    let mut packages = BTreeSet::new();
+    // The boards' drivers are features of which a build has one.
+    for (folder, features) in [
+        ("", None),
+        ("device/firmware", Some("--all-features")),
+        ("device/c", None),
+    ] {
+        let output = Command::new(env!("CARGO"))
+            .args(["tree", "--workspace", "--target", "all", "--prefix", "none"])
+            .args(["--format", "{p}|{l}"])
+            .args(features)
+            .current_dir(crate::root().join(folder))
+            .output()
+            .context("cargo could not be started")?;
+        ensure!(
+            output.status.success(),
+            "cargo tree failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        // A package seen before is marked "(*)" behind its licence.
+        let lines = String::from_utf8(output.stdout)?;
+        packages.extend(
+            lines
+                .lines()
+                .filter_map(|line| line.trim_end_matches(" (*)").split_once('|'))
+                .map(|(name, licence)| (name.to_owned(), licence.to_owned())),
+        );
+    }
+    Ok(packages)
 }
 
 fn is_accepted(requirement: &LicenseReq) -> bool {

@@ -23,7 +23,11 @@ struct Args {
 #[derive(Subcommand)]
 enum Task {
     /// Every check of continuous integration, in order of cost; stops at the first failure
-    Ci,
+    Ci {
+        /// Have apt-get install missing compilers and emulators for ARM
+        #[arg(long)]
+        install: bool,
+    },
     /// Check that each dependency's licence is one that MIT OR Apache-2.0 software may use
     Licences,
     /// Check that the crates depend on each other as the table in README.md says
@@ -42,6 +46,9 @@ enum Task {
         /// Show source files and functions as well
         #[arg(long)]
         detail: bool,
+        /// Measure the RAM of emulated boards too, stack included
+        #[arg(long)]
+        ram: bool,
     },
     /// Count the instructions of texts in the emulator and write device/counts.toml
     Count,
@@ -57,11 +64,15 @@ enum Task {
 
 fn main() -> anyhow::Result<()> {
     match Args::parse().task {
-        Task::Ci => ci::run(),
+        Task::Ci { install } => ci::run(install),
         Task::Licences => licences::run(),
         Task::Deps => deps::run(),
         Task::Firmware { boards } => firmware::run(&boards),
-        Task::Size { boards, detail } => size::run(&boards, detail),
+        Task::Size {
+            boards,
+            detail,
+            ram,
+        } => size::run(&boards, detail, ram),
         Task::Count => count::run(),
         Task::C { check } => c::run(check),
         Task::Linux => linux::run(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use addr2line::Loader;
 use anyhow::{Context, anyhow, ensure};
@@ -112,7 +113,7 @@ impl Size {
 const CODE_BAR: u64 = 16 * 1024;
 
 /// Prints a table of boards and parts; an error if a bar is missed.
-pub(crate) fn run(names: &[String], detail: bool) -> anyhow::Result<()> {
+pub(crate) fn run(names: &[String], detail: bool, ram: bool) -> anyhow::Result<()> {
     let parts = [
         Part::Engine,
         Part::Tokenizer,
@@ -168,8 +169,67 @@ pub(crate) fn run(names: &[String], detail: bool) -> anyhow::Result<()> {
             }
         }
     }
+    if ram {
+        missed.extend(self::ram(names)?);
+    }
     ensure!(missed.is_empty(), "too large: {}", missed.join("; "));
     Ok(())
+}
+
+/// Bar: bytes of RAM of stack and variables on the smallest board.
+const RAM_BAR: u64 = 12 * 1024;
+
+/// What `thimble verify --json` says of a board's memory.
+#[derive(serde::Deserialize)]
+struct Memory {
+    ram_bytes: u64,
+    static_bytes: u64,
+    stack_peak_bytes: u64,
+}
+
+/// Prints a table of the RAM that emulated boards take while they replay the shipped model's golden vectors and SST-2 dev.
+fn ram(names: &[String]) -> anyhow::Result<Vec<String>> {
+    println!("\n| board | RAM | variables, the arena among them | stack at most | together |");
+    println!("|---|---|---|---|---|");
+    let mut missed = Vec::new();
+    for board in crate::firmware::select(names)? {
+        if board.qemu.is_none() {
+            continue;
+        }
+        let output = Command::new(env!("CARGO"))
+            .args([
+                "run",
+                "--quiet",
+                "--release",
+                "-p",
+                "thimble-host",
+                "--",
+                "verify",
+                "--quiet",
+            ])
+            .args([
+                "models/sentiment-en.thimble",
+                "--json",
+                "--file",
+                "models/data/sst2.dev.tsv",
+            ])
+            .args(["--target", &format!("qemu:{}", board.name)])
+            .current_dir(crate::root())
+            .stderr(Stdio::inherit())
+            .output()
+            .context("cargo could not be started")?;
+        ensure!(output.status.success(), "thimble verify: {}", output.status);
+        let memory: Memory = serde_json::from_slice(&output.stdout)?;
+        let together = memory.static_bytes + memory.stack_peak_bytes;
+        println!(
+            "| {} | {} | {} | {} | {together} |",
+            board.name, memory.ram_bytes, memory.static_bytes, memory.stack_peak_bytes
+        );
+        if board.ram.bytes <= 16 * 1024 && together > RAM_BAR {
+            missed.push(format!("{}: {together} bytes of RAM", board.name));
+        }
+    }
+    Ok(missed)
 }
 
 /// Reads an image.

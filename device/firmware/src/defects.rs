@@ -20,7 +20,11 @@ fn read() -> [u32; 2] {
 
 fn write(count: u32) {
     // SAFETY: as in `read`.
-    unsafe { (&raw mut DEFECTS).cast::<[u32; 2]>().write_volatile([MARK, count]) }
+    unsafe {
+        (&raw mut DEFECTS)
+            .cast::<[u32; 2]>()
+            .write_volatile([MARK, count])
+    }
 }
 
 /// Sets the count to zero when power has come on.

@@ -14,7 +14,9 @@ impl Driver {
     pub(crate) fn start() -> Self {
         const { assert!(BAUD == 115_200, "the driver knows this rate alone") };
         pins();
-        UART0.baudrate().write(|w| w.set_baudrate(Baudrate::Baud115200));
+        UART0
+            .baudrate()
+            .write(|w| w.set_baudrate(Baudrate::Baud115200));
         UART0.enable().write(|w| w.set_enable(Enable::Enabled));
         UART0.tasks_starttx().write_value(1);
         UART0.tasks_startrx().write_value(1);
@@ -66,7 +68,11 @@ fn pins() {
 #[cfg(not(feature = "nrf51"))]
 fn pins() {
     use nrf_pac::shared::{regs::Psel, vals::Connect};
-    let port = if SERIAL_TX < 32 { nrf_pac::P0 } else { nrf_pac::P1 };
+    let port = if SERIAL_TX < 32 {
+        nrf_pac::P0
+    } else {
+        nrf_pac::P1
+    };
     port.outset().write(|w| w.0 = 1 << (SERIAL_TX % 32));
     port.dirset().write(|w| w.0 = 1 << (SERIAL_TX % 32));
     let select = |pin: u8| {

@@ -31,10 +31,14 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn start() -> Self {
-        const { assert!(SERIAL_TX == 0 && SERIAL_RX == 1, "the driver knows these pins alone") };
+        const {
+            assert!(
+                SERIAL_TX == 0 && SERIAL_RX == 1,
+                "the driver knows these pins alone"
+            )
+        };
         const { assert!(CLOCK_HZ == 1_000_000, "the timer counts microseconds") };
-        let (Some(mut chip), Some(core)) =
-            (pac::Peripherals::take(), pac::CorePeripherals::take())
+        let (Some(mut chip), Some(core)) = (pac::Peripherals::take(), pac::CorePeripherals::take())
         else {
             panic!("start-up runs once")
         };
@@ -52,7 +56,12 @@ impl Driver {
             panic!("the board's crystal does not swing")
         };
         let sio = Sio::new(chip.SIO);
-        let pins = Pins::new(chip.IO_BANK0, chip.PADS_BANK0, sio.gpio_bank0, &mut chip.RESETS);
+        let pins = Pins::new(
+            chip.IO_BANK0,
+            chip.PADS_BANK0,
+            sio.gpio_bank0,
+            &mut chip.RESETS,
+        );
         let pins = (pins.gpio0.into_function(), pins.gpio1.into_function());
         let config = UartConfig::new(BAUD.Hz(), DataBits::Eight, None, StopBits::One);
         let uart = UartPeripheral::new(chip.UART0, pins, &mut chip.RESETS);

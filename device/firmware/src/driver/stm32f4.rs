@@ -16,7 +16,12 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn start() -> Self {
-        const { assert!(SERIAL_TX == 2 && SERIAL_RX == 3, "the driver knows PA2 and PA3 alone") };
+        const {
+            assert!(
+                SERIAL_TX == 2 && SERIAL_RX == 3,
+                "the driver knows PA2 and PA3 alone"
+            )
+        };
         let (Some(chip), Some(mut core)) =
             (pac::Peripherals::take(), cortex_m::Peripherals::take())
         else {
@@ -25,7 +30,10 @@ impl Driver {
         let mut clocks = chip.RCC.freeze(Clocks::hsi().sysclk(CLOCK_HZ.Hz()));
         let port = chip.GPIOA.split(&mut clocks);
         let config = Config::default().baudrate(BAUD.bps());
-        let Ok(serial) = chip.USART2.serial((port.pa2, port.pa3), config, &mut clocks) else {
+        let Ok(serial) = chip
+            .USART2
+            .serial((port.pa2, port.pa3), config, &mut clocks)
+        else {
             panic!("the clock does not divide to the rate of the line")
         };
         core.DCB.enable_trace();
