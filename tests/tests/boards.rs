@@ -4,10 +4,13 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
 use common::{Tiny, board, file, hostile, image, root};
 use thimble_boards::{Board, FileKind};
 use thimble_host::data;
-use thimble_host::target::{ClientError, ImageError, Line, Target, merge, replay};
+use thimble_host::target::{ClientError, ImageError, Line, ReplayError, Target, merge, replay};
 use thimble_shared::format::Model;
 
 /// Cores of three kinds, for what is too much for all.
@@ -172,6 +175,57 @@ fn a_person_types_a_line() {
     // A program may come to the same line.
     let mut target = Target::greet(line).unwrap();
     replay(&mut target, &model, &[], |_| {}).unwrap();
+}
+
+/// A process that ends with the test.
+struct Emulator(Child);
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_board_at_a_serial_port_answers_and_another_model_is_noticed() {
+    let file = file();
+    let model = Model::parse(&file).unwrap();
+    let board = board("microbit");
+    let merged = merge(&board, &image(&board), &model).unwrap();
+    let elf = std::env::temp_dir().join(format!("thimble-{}.elf", std::process::id()));
+    std::fs::write(&elf, merged.file(FileKind::Elf).unwrap()).unwrap();
+    // A pseudo-terminal is a serial port as good as any.
+    let mut emulator = Command::new("qemu-system-arm")
+        .args([
+            "-machine", "microbit", "-display", "none", "-monitor", "none",
+        ])
+        .args(["-serial", "pty", "-kernel"])
+        .arg(&elf)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = String::new();
+    BufReader::new(emulator.stdout.take().unwrap())
+        .read_line(&mut told)
+        .unwrap();
+    let _emulator = Emulator(emulator);
+    let port = told
+        .split_whitespace()
+        .find(|word| word.starts_with("/dev/"))
+        .unwrap();
+    let mut target = Target::greet(Line::serial(port, 115_200).unwrap()).unwrap();
+    std::fs::remove_file(&elf).unwrap();
+    replay(&mut target, &model, &hostile()[..6], |_| {}).unwrap();
+    // The other model's golden vector has the same labels and other answers.
+    let other = Tiny::new(["negative", "positive"]).bytes();
+    let other = Model::parse(&other).unwrap();
+    let error = replay(&mut target, &other, &[], |_| {}).unwrap_err();
+    let ReplayError::Different { board, host, .. } = &error else {
+        panic!("{error}");
+    };
+    assert_ne!(board, host);
+    assert!(error.to_string().contains(board) && error.to_string().contains(host));
 }
 
 #[test]
