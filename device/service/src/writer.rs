@@ -143,7 +143,7 @@ impl<'p, P: Partition> Writer<'p, P> {
         offset: usize,
         bytes: &[u8],
     ) -> Result<(), Refusal<'static>> {
-        let end = offset + bytes.len();
+        let end = offset.saturating_add(bytes.len());
         let whole = end == file.new.bytes as usize;
         let in_words = whole || bytes.len().is_multiple_of(WORD);
         if offset != file.done || !in_words || bytes.len() > CHUNK_BYTES {
