@@ -199,7 +199,7 @@ impl Read for In {
                 return Ok(0);
             };
             let mut noise = self.1.lock().unwrap();
-            let bytes: Vec<u8> = bytes.into_iter().flat_map(|byte| noise(byte)).collect();
+            let bytes: Vec<u8> = bytes.into_iter().flat_map(&mut *noise).collect();
             if !bytes.is_empty() {
                 buffer[..bytes.len()].copy_from_slice(&bytes);
                 return Ok(bytes.len());

@@ -6,7 +6,9 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 
 /// A step that is one call of cargo: its name and its arguments.
-const STEPS: &[(&str, &[&str])] = &[
+type Step = (&'static str, &'static [&'static str]);
+
+const BEFORE: &[Step] = &[
     ("format", &["fmt", "--all", "--check"]),
     (
         "lints",
@@ -20,6 +22,9 @@ const STEPS: &[(&str, &[&str])] = &[
             "warnings",
         ],
     ),
+];
+
+const STEPS: &[Step] = &[
     // Overflow checks and debug assertions are on in this profile.
     (
         "tests of the device side, checked arithmetic",
@@ -40,6 +45,9 @@ pub(crate) fn run(install: bool) -> anyhow::Result<()> {
     step("tools", || tools(install))?;
     step("licences", crate::licences::run)?;
     step("layers", crate::deps::run)?;
+    for (name, args) in BEFORE {
+        step(name, || cargo(args))?;
+    }
     for workspace in ["device/firmware", "device/c"] {
         let manifest = format!("{workspace}/Cargo.toml");
         step("format", || {
