@@ -373,6 +373,36 @@ fn other_labels_than_two() {
     );
 }
 
+/// Pieces are learnt from the texts here, which must not depend on the process.
+#[test]
+fn the_same_seed_gives_the_same_model_in_each_process() {
+    let digests: Vec<String> = ["same-1", "same-2", "same-3", "same-4", "same-5"]
+        .into_iter()
+        .map(|out| {
+            let arguments = [
+                "distill",
+                "--data",
+                "train.tsv",
+                "--labels-only",
+                "--config",
+                "tiny.toml",
+                "--epochs",
+                "1",
+                "--out",
+                out,
+                "--json",
+                "--quiet",
+            ];
+            let report = thimble(&arguments, "").json();
+            report["digest"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert!(
+        digests.iter().all(|digest| *digest == digests[0]),
+        "{digests:#?}"
+    );
+}
+
 /// A BERT of random weights knows nothing of the task.
 #[test]
 fn a_poor_teacher_is_told() {

@@ -1,6 +1,6 @@
 //! The pieces of a student: the most frequent ones of its teacher, or pieces learnt from the texts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 use thimble_shared::tokenizer::{CharMap, Normalization, Tokenizer};
@@ -9,7 +9,10 @@ use tokenizers::models::TrainerWrapper;
 use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainerBuilder};
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
-use tokenizers::{AddedToken, Tokenizer as HuggingFace};
+use tokenizers::{
+    AddedToken, NormalizedString, Normalizer, OffsetReferential, OffsetType, PreTokenizedString,
+    PreTokenizer, Tokenizer as HuggingFace,
+};
 
 use super::StudentError;
 
@@ -75,7 +78,12 @@ impl Vocabulary {
             .show_progress(false)
             .vocab_size(pieces)
             .min_frequency(2)
-            .special_tokens(vec![AddedToken::from("[UNK]", true)])
+            .special_tokens(
+                std::iter::once("[UNK]".to_owned())
+                    .chain(continuations(texts).map_err(failed)?)
+                    .map(|piece| AddedToken::from(piece, true))
+                    .collect(),
+            )
             .build()
             .into();
         tokenizer
@@ -110,6 +118,29 @@ impl Vocabulary {
     pub fn ids(&self, texts: &[&str]) -> Vec<Vec<u32>> {
         ids(&self.build, texts)
     }
+}
+
+/// `##c` for each character that goes on a word, the most frequent first. Left to itself, the trainer numbers these in the
+/// order of a hash table, which is another in each process, and breaks ties by their numbers.
+fn continuations(texts: &[&str]) -> Result<Vec<String>, tokenizers::Error> {
+    let mut counts: BTreeMap<char, u64> = BTreeMap::new();
+    for text in texts {
+        let mut normalized = NormalizedString::from(*text);
+        BertNormalizer::default().normalize(&mut normalized)?;
+        let mut words = PreTokenizedString::from(normalized);
+        BertPreTokenizer.pre_tokenize(&mut words)?;
+        for (word, _, _) in words.get_splits(OffsetReferential::Normalized, OffsetType::Byte) {
+            for character in word.chars().skip(1) {
+                *counts.entry(character).or_default() += 1;
+            }
+        }
+    }
+    let mut characters: Vec<(char, u64)> = counts.into_iter().collect();
+    characters.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
+    Ok(characters
+        .into_iter()
+        .map(|(character, _)| format!("##{character}"))
+        .collect())
 }
 
 fn ids(build: &VocabularyBuild, texts: &[&str]) -> Vec<Vec<u32>> {
