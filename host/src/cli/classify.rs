@@ -72,14 +72,13 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     }
     if let Place::Serial(..) = args.target {
         // It is the board's own model that answers.
-        let mut target = target::open(&args.target, None, &args.image)?;
+        let mut target = target::open(&args.target, None, &args.image, false)?;
         return on_board(args, common, &mut target);
     }
     let file = args.model.open()?;
     let model = file.parse()?;
     if let Place::Qemu(_) = args.target {
-        let mut target =
-            target::open_counting(&args.target, &model, &args.image, args.instructions)?;
+        let mut target = target::open(&args.target, Some(&model), &args.image, args.instructions)?;
         return on_board(args, common, &mut target);
     }
     let mut arena = arena(&model);

@@ -34,33 +34,26 @@ pub(super) fn board(name: &str) -> anyhow::Result<Board> {
     Ok(target::board(name).map_err(|error| UsageError(error.to_string()))?)
 }
 
-/// Opens the line to an emulator, which counts instructions exactly if it is `counting`, and greets the board.
-pub(super) fn open_counting(
-    place: &Place,
-    model: &Model<'_>,
-    image: &ImageArgs,
-    counting: bool,
-) -> anyhow::Result<Target> {
-    let Place::Qemu(name) = place else {
-        return open(place, Some(model), image);
-    };
-    let board = board(name)?;
-    let options = if counting { Line::COUNTING } else { &[] };
-    let line = Line::emulate(&board, &image.merge(&board, model)?, options)?;
-    Target::greet(line).with_context(|| place.to_string())
-}
-
-/// Opens the line to a place that is not this program, and greets the board. An emulator is given `model`.
+/// Opens the line to a place that is not this program, and greets the board. An emulator is given `model`, and counts its
+/// instructions exactly if it is `counting`.
 pub(super) fn open(
     place: &Place,
     model: Option<&Model<'_>>,
     image: &ImageArgs,
+    counting: bool,
 ) -> anyhow::Result<Target> {
     let line = match (place, model) {
-        (Place::Qemu(_), Some(model)) => return open_counting(place, model, image, false),
+        (Place::Qemu(name), Some(model)) => {
+            let board = board(name)?;
+            let options = if counting { Line::COUNTING } else { &[] };
+            Line::emulate(&board, &image.merge(&board, model)?, options)?
+        }
         (Place::Serial(port, baud), _) => Line::serial(port, *baud)?,
         (Place::Host | Place::Qemu(_), _) => {
-            return Err(UsageError(format!("{place} is no board with a line to it")).into());
+            return Err(UsageError(format!(
+                "{place} keeps nothing; name a board that does: --target serial:PORT"
+            ))
+            .into());
         }
     };
     Target::greet(line).with_context(|| place.to_string())

@@ -116,7 +116,7 @@ fn on_board(
     model: &Model<'_>,
 ) -> anyhow::Result<OnBoard> {
     let texts = args.texts.read()?;
-    let mut target = target::open(&args.target, Some(model), &args.image)?;
+    let mut target = target::open(&args.target, Some(model), &args.image, false)?;
     target::expect_model(&mut target, file, model)?;
     let bar = progress::bar(common, "texts", model.golden().count() + texts.len());
     let counts = replay(&mut target, model, &texts, |done| {

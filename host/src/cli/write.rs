@@ -54,7 +54,7 @@ struct Answer {
 pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     let file = ModelFile::open(&args.model)?;
     let model = file.parse()?;
-    let mut target = target::open(&args.target, None, &args.image)?;
+    let mut target = target::open(&args.target, None, &args.image, false)?;
     let bar = progress::bar(common, "bytes", model.bytes().len());
     target
         .write(&model, args.replace, |done| bar.set_position(done as u64))
