@@ -67,7 +67,7 @@ fn what_is_not_there_is_told_with_the_remedy() {
         "{told}"
     );
     let told = error(&["firmware", "pico", "--image", "README.md"], 1);
-    assert!(told.contains("README.md"), "{told}");
+    assert!(told.contains("README.md is no image"), "{told}");
     let told = error(&["classify", "--target", "serial:/dev/nowhere", "a"], 1);
     assert!(told.contains("/dev/nowhere"), "{told}");
 }

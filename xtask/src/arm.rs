@@ -96,6 +96,19 @@ pub(crate) fn cargo(
     Ok(command)
 }
 
+/// Has `command` build in release mode below `target/NAME`, and gives the folder of what was built.
+pub(crate) fn build(mut command: Command, target: &str, name: &str) -> anyhow::Result<PathBuf> {
+    let folder = crate::root().join("target").join(name);
+    let status = command
+        .args(["--release", "--locked", "--quiet", "--target", target])
+        .arg("--target-dir")
+        .arg(&folder)
+        .status()
+        .context("cargo could not be started")?;
+    ensure!(status.success(), "{name} for {target} failed: {status}");
+    Ok(folder.join(target).join("release"))
+}
+
 /// Debian's cargo and compiler, which build the library they lack from source.
 fn debian(library: Library) -> anyhow::Result<Command> {
     let cargo = Path::new("/usr/bin/cargo");

@@ -52,29 +52,13 @@ fn header(check: bool) -> anyhow::Result<()> {
 }
 
 fn library(target: &str) -> anyhow::Result<PathBuf> {
-    let build = crate::root().join("target/c-build");
-    let status = arm::cargo(target, Library::Core, None)?
-        .current_dir(folder())
-        .args([
-            "build",
-            "--release",
-            "--locked",
-            "--quiet",
-            "--target",
-            target,
-        ])
-        .arg("--target-dir")
-        .arg(&build)
-        .status()
-        .context("cargo could not be started")?;
-    ensure!(
-        status.success(),
-        "the library for {target} was not built: {status}"
-    );
+    let mut command = arm::cargo(target, Library::Core, None)?;
+    command.current_dir(folder()).arg("build");
+    let built = arm::build(command, target, "c-build")?;
     let out = crate::root().join("target/c").join(target);
     std::fs::create_dir_all(&out)?;
     let library = out.join("libthimble.a");
-    std::fs::copy(build.join(target).join("release/libthimble.a"), &library)?;
+    std::fs::copy(built.join("libthimble.a"), &library)?;
     Ok(library)
 }
 

@@ -104,26 +104,18 @@ pub(crate) fn run() -> anyhow::Result<()> {
 }
 
 fn answers(board: &str, texts: &str) -> anyhow::Result<Vec<Answer>> {
-    let mut child = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--release",
-            "-p",
-            "thimble-host",
-            "--",
-            "classify",
-            "--quiet",
-        ])
-        .args([
-            "--json",
-            "--instructions",
-            "--target",
-            &format!("qemu:{board}"),
-            "--file",
-            "-",
-        ])
-        .current_dir(crate::root())
+    let target = format!("qemu:{board}");
+    let arguments = [
+        "classify",
+        "--quiet",
+        "--json",
+        "--instructions",
+        "--file",
+        "-",
+        "--target",
+        &target,
+    ];
+    let mut child = crate::thimble(&arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -41,24 +41,14 @@ pub(crate) fn select(names: &[String]) -> anyhow::Result<Vec<Board>> {
 }
 
 fn build(board: &Board) -> anyhow::Result<PathBuf> {
-    let target_dir = crate::root().join("target/firmware-build");
-    let status = arm::cargo(&board.target, Library::Core, None)?
+    let mut command = arm::cargo(&board.target, Library::Core, None)?;
+    command
         .current_dir(crate::root().join("device/firmware"))
         .env("THIMBLE_BOARD", &board.name)
-        .args(["build", "--release", "--locked", "--quiet"])
-        .args(["--target", &board.target, "--features", &board.driver])
-        .arg("--target-dir")
-        .arg(&target_dir)
-        .status()
-        .context("cargo could not be started")?;
-    ensure!(
-        status.success(),
-        "the image of {} was not built: {status}",
-        board.name
-    );
-    Ok(target_dir
-        .join(&board.target)
-        .join("release/thimble-firmware"))
+        .args(["build", "--features", &board.driver]);
+    let built = arm::build(command, &board.target, "firmware-build")
+        .with_context(|| format!("the image of {} was not built", board.name))?;
+    Ok(built.join("thimble-firmware"))
 }
 
 /// Names of routines that compute with floating point, as compilers call them (Arm's run-time ABI, IHI 0043, 4.1.2; GCC's

@@ -85,3 +85,13 @@ fn root() -> &'static std::path::Path {
         .parent()
         .expect("xtask lies one folder below the root")
 }
+
+/// A run of the program `thimble`, in the workspace's root.
+fn thimble(arguments: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO"));
+    command
+        .args(["run", "--quiet", "--release", "-p", "thimble-host", "--"])
+        .args(arguments)
+        .current_dir(root());
+    command
+}

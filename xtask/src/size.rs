@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use addr2line::Loader;
 use anyhow::{Context, anyhow, ensure};
@@ -196,25 +196,12 @@ fn ram(names: &[String]) -> anyhow::Result<Vec<String>> {
         if board.qemu.is_none() {
             continue;
         }
-        let output = Command::new(env!("CARGO"))
-            .args([
-                "run",
-                "--quiet",
-                "--release",
-                "-p",
-                "thimble-host",
-                "--",
-                "verify",
-                "--quiet",
-            ])
-            .args([
-                "models/sentiment-en.thimble",
-                "--json",
-                "--file",
-                "models/data/sst2.dev.tsv",
-            ])
-            .args(["--target", &format!("qemu:{}", board.name)])
-            .current_dir(crate::root())
+        let target = format!("qemu:{}", board.name);
+        let (model, dev) = ("models/sentiment-en.thimble", "models/data/sst2.dev.tsv");
+        let arguments = [
+            "verify", "--quiet", "--json", model, "--file", dev, "--target", &target,
+        ];
+        let output = crate::thimble(&arguments)
             .stderr(Stdio::inherit())
             .output()
             .context("cargo could not be started")?;

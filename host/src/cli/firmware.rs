@@ -95,7 +95,10 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     }
     out.flush()?;
     if args.flash {
-        flash(&board, &merged.file(FileKind::Elf).unwrap_or_default())?;
+        let elf = merged
+            .file(FileKind::Elf)
+            .context("image and model make no ELF file")?;
+        flash(&board, &elf)?;
         common.note(format!("{}: done", board.title));
     }
     Ok(())

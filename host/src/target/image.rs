@@ -22,12 +22,12 @@ pub enum ImageError {
         source: std::io::Error,
     },
     /// It is no ELF file of an image.
-    #[error("{path} is no image of a board; `cargo xtask firmware` builds them", path = path.display())]
+    #[error("{path} is no image of a board: {why}; `cargo xtask firmware` builds them", path = path.display())]
     NoImage {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: object::Error,
+        why: String,
     },
     /// The image reaches outside of its part of the flash: it is that of another board.
     #[error("{path} is not an image of {board}: it has bytes at {address:#x}", path = path.display())]
@@ -103,9 +103,9 @@ pub fn merge(board: &Board, elf: &Path, model: &Model<'_>) -> Result<Merged, Ima
         board: name(),
         source,
     })?;
-    let (entry, mut segments) = load(&file).map_err(|source| ImageError::NoImage {
+    let (entry, mut segments) = load(&file).map_err(|why| ImageError::NoImage {
         path: elf.to_owned(),
-        source,
+        why,
     })?;
     let room = board.image();
     for (address, bytes) in &segments {
@@ -131,12 +131,15 @@ pub fn merge(board: &Board, elf: &Path, model: &Model<'_>) -> Result<Merged, Ima
 }
 
 /// Entry point, and what goes to the flash.
-fn load(file: &[u8]) -> Result<(u32, Vec<Segment>), object::Error> {
-    let header = elf::FileHeader32::<object::Endianness>::parse(file)?;
-    let endian = header.endian()?;
+fn load(file: &[u8]) -> Result<(u32, Vec<Segment>), String> {
+    let text = |error: object::Error| error.to_string();
+    let header = elf::FileHeader32::<object::Endianness>::parse(file).map_err(text)?;
+    let endian = header.endian().map_err(text)?;
     let mut segments = Vec::new();
-    for program in header.program_headers(endian, file)? {
-        let bytes = program.data(endian, file).unwrap_or_default();
+    for program in header.program_headers(endian, file).map_err(text)? {
+        let bytes = program
+            .data(endian, file)
+            .map_err(|()| "a segment reaches outside of the file".to_owned())?;
         if program.p_type(endian) == elf::PT_LOAD && !bytes.is_empty() {
             segments.push((program.p_paddr(endian), bytes.to_vec()));
         }

@@ -113,7 +113,9 @@ impl Line {
             .suffix(".elf")
             .tempfile()
             .map_err(LineError::Image)?;
-        let elf = merged.file(FileKind::Elf).unwrap_or_default();
+        let elf = merged
+            .file(FileKind::Elf)
+            .ok_or_else(|| LineError::Image(io::ErrorKind::InvalidData.into()))?;
         std::fs::write(image.path(), elf).map_err(LineError::Image)?;
         let mut process =
             Self::qemu(&qemu.machine, image.path(), options).map_err(LineError::Qemu)?;
