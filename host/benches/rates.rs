@@ -1,5 +1,6 @@
 //! Sentences a second of training a student and of labelling by the shipped teacher: `cargo bench -p thimble-host`.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use divan::Bencher;
@@ -45,7 +46,10 @@ fn training(bencher: Bencher<'_, '_>) {
                 train: &rows,
                 dev: &rows[..128],
             };
-            train(start, &config, lessons, folder.path(), &device, |_| {}).expect("a student")
+            train(start, &config, lessons, folder.path(), &device, &mut |_| {
+                ControlFlow::Continue(())
+            })
+            .expect("a student")
         });
 }
 
@@ -55,7 +59,7 @@ fn labelling(bencher: Bencher<'_, '_>) {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
     let device = device::open("cpu").expect("the processor");
     let mut teacher =
-        teacher::open(&models.join("teacher-sst2-minilm"), &device).expect("the shipped teacher");
+        teacher::open(&models.join("teacher-sst2-minilm"), &device, teacher::Math::F32).expect("the shipped teacher");
     let dev = data::read(
         &models.join("data/sst2.dev.tsv"),
         &data::ReadOptions::default(),

@@ -9,7 +9,7 @@
 //!
 //! [`distill`] goes all of this way in one call.
 //!
-//! Beside the way: [`training`] is what both trainers share, [`device`] chooses where tensors are computed,
+//! Beside the way: [`training`] is what both trainers share, [`device`] chooses where tensors are computed, [`rates`] measures how fast,
 //! [`target`] speaks with boards and emulators, [`files`] writes files whole or not at all, and [`cli`] is the command line over all of it.
 //!
 //! The tokenizer, the labels and the model file are those of `thimble-shared`, the engine is that of `thimble-device`: what is evaluated
@@ -21,6 +21,7 @@ pub mod device;
 pub mod distill;
 pub mod eval;
 pub mod files;
+pub mod rates;
 pub mod student;
 pub mod target;
 pub mod teacher;

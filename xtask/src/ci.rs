@@ -96,19 +96,25 @@ fn tools(install: bool) -> anyhow::Result<()> {
             .map(|error| error.to_string())
             .unwrap_or_default()
     );
-    // As root directly, else through sudo.
-    let script = format!(
-        "set -e; run() {{ if [ \"$(id -u)\" = 0 ]; then \"$@\"; else sudo \"$@\"; fi; }}; run apt-get update -q; \
-         run env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends {packages}"
-    );
-    let status = Command::new("sh").args(["-c", &script]).status()?;
-    ensure!(status.success(), "apt-get: {status}");
+    self::install(crate::arm::PACKAGES)?;
     ensure!(
         missing().is_empty(),
         "still missing: {}",
         missing().join(", ")
     );
     compilers()
+}
+
+/// Installs Debian packages: as root directly, else through sudo.
+pub(crate) fn install(packages: &[&str]) -> anyhow::Result<()> {
+    let packages = packages.join(" ");
+    let script = format!(
+        "set -e; run() {{ if [ \"$(id -u)\" = 0 ]; then \"$@\"; else sudo \"$@\"; fi; }}; run apt-get update -q; \
+         run env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends {packages}"
+    );
+    let status = Command::new("sh").args(["-c", &script]).status()?;
+    ensure!(status.success(), "apt-get: {status}");
+    Ok(())
 }
 
 fn step(name: &str, work: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {

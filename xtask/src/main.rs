@@ -6,6 +6,7 @@ mod ci;
 mod count;
 mod deps;
 mod firmware;
+mod gpu;
 mod licences;
 mod linux;
 mod size;
@@ -52,6 +53,12 @@ enum Task {
     },
     /// Count the instructions of texts in the emulator and write device/counts.toml
     Count,
+    /// Check that a Vulkan device computes what the processor computes; builds for minutes, and is no part of `ci`
+    GpuCheck {
+        /// Have apt-get install Vulkan's loader and Mesa's software device
+        #[arg(long)]
+        install: bool,
+    },
     /// Build the engine for C: header, static libraries, example
     C {
         /// Only check that the header is up to date
@@ -74,6 +81,7 @@ fn main() -> anyhow::Result<()> {
             ram,
         } => size::run(&boards, detail, ram),
         Task::Count => count::run(),
+        Task::GpuCheck { install } => gpu::run(install),
         Task::C { check } => c::run(check),
         Task::Linux => linux::run(),
     }

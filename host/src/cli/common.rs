@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 use crate::data::{self, Dataset, Format, ReadOptions};
 use crate::device;
+use crate::teacher::{self, Math, Teacher};
 
 /// Options of every subcommand.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -33,21 +34,71 @@ impl Common {
     }
 }
 
-/// Where tensors are computed.
+/// Where tensors are computed, and how.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Device")]
 pub struct DeviceArgs {
-    /// Where to compute: cpu, or ndarray, wgpu, vulkan, cuda if built with the feature of that name
+    /// Where to compute: cpu, wgpu, wgpu:1, cuda, cuda:1, ... or auto; `thimble devices` lists what there is
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub device: String,
+    /// Number format of the teacher's matrix products
+    #[arg(long, value_enum, default_value_t = Math::default())]
+    pub math: Math,
 }
 
 impl DeviceArgs {
     /// The device that was asked for.
     ///
     /// # Errors
-    /// An unknown name, or a device that is not in this build.
+    /// An unknown name, a device that is not in this build, or one that does not start.
     pub fn open(&self) -> anyhow::Result<Device> {
         Ok(device::open(&self.device)?)
+    }
+
+    /// The teacher of a path, on the device that was asked for.
+    ///
+    /// # Errors
+    /// Those of [`DeviceArgs::open`] and [`teacher::open`].
+    pub fn teacher(&self, path: &Path) -> anyhow::Result<Box<dyn Teacher>> {
+        Ok(teacher::open(path, &self.open()?, self.math)?)
+    }
+}
+
+/// The most texts computed at once.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Device")]
+pub struct MicroBatchArgs {
+    /// Compute at most so many texts of a batch at once and add up their gradients [default: the batch, halved whenever the device's memory is full]
+    #[arg(long, value_name = "TEXTS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub micro_batch: Option<u32>,
+}
+
+impl MicroBatchArgs {
+    /// The same as a number for a training.
+    pub fn most(&self) -> Option<usize> {
+        self.micro_batch.map(|most| most as usize)
+    }
+}
+
+/// Says that a training computes less at once than before, as the device's memory was full.
+#[derive(Debug)]
+pub(super) struct MemoryNote {
+    known: Option<usize>,
+}
+
+impl MemoryNote {
+    pub(super) fn new() -> Self {
+        Self { known: None }
+    }
+
+    /// The line to show, if there is a new one.
+    pub(super) fn line(&mut self, micro_batch: usize) -> Option<String> {
+        let before = self.known.replace(micro_batch)?;
+        (micro_batch < before).then(|| {
+            format!(
+                "the device's memory is full: going on from the last checkpoint with {micro_batch} texts at once, gradients added up (--micro-batch {micro_batch})"
+            )
+        })
     }
 }
 

@@ -13,7 +13,6 @@ use super::model::{ModelArgs, ModelFile};
 use super::output::{self, Table, percent, thousands};
 use crate::data::{self, Dataset};
 use crate::eval::{self, Agreement, Metrics, Outcome, Prediction};
-use crate::teacher;
 
 /// Arguments of `thimble eval`.
 #[derive(Debug, clap::Args)]
@@ -128,7 +127,7 @@ type TeacherLogits = (PathBuf, Vec<Option<Vec<f32>>>);
 
 fn teacher_logits(args: &Args, data: &Dataset) -> anyhow::Result<Option<TeacherLogits>> {
     if let Some(path) = &args.teacher {
-        let mut teacher = teacher::open(path, &args.device.open()?)?;
+        let mut teacher = args.device.teacher(path)?;
         let order = data
             .labels
             .iter()

@@ -2,20 +2,23 @@
 //!
 //! Results go to standard output, with `--json` as one JSON object (`classify` and `tokenize`: one a line); progress,
 //! warnings and errors go to standard error. The exit code is 0 if the work was done, 1 if it failed, 2 if the command
-//! line makes no sense.
+//! line makes no sense, 130 if Ctrl-C stopped it.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub mod bench;
 pub mod classify;
 pub mod common;
 pub mod data;
+pub mod devices;
 pub mod distill;
 pub mod eval;
 pub mod export;
 pub mod firmware;
 pub mod inspect;
+mod interrupt;
 mod model;
 mod output;
 mod progress;
@@ -72,7 +75,11 @@ enum Command {
     Export(export::Args),
     /// Check a data file: rows, classes, duplicates, conflicting labels, overlap with another file
     Data(data::Args),
-    /// Fine-tune a BERT, write its soft targets, pack it
+    /// List what can compute here: processor, graphics cards
+    Devices(devices::Args),
+    /// Measure how fast this machine trains
+    Bench(bench::Args),
+    /// Fine-tune a BERT, write its soft targets, average and pack it
     Teacher(teacher::Args),
 }
 
@@ -99,6 +106,8 @@ impl Cli {
             Command::Tokenize(args) => tokenize::run(args, &self.common),
             Command::Export(args) => export::run(args, &self.common),
             Command::Data(args) => data::run(args, &self.common),
+            Command::Devices(args) => devices::run(args, &self.common),
+            Command::Bench(args) => bench::run(args, &self.common),
             Command::Teacher(args) => teacher::run(args, &self.common),
         }
     }
@@ -109,9 +118,18 @@ impl Cli {
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// The exit code for an error: 2 for a [`UsageError`], else 1.
+/// The exit code for an error: 130 after Ctrl-C, 2 for a [`UsageError`], else 1.
 pub fn exit_code(error: &anyhow::Error) -> ExitCode {
-    ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+    ExitCode::from(match error.is::<UsageError>() {
+        _ if interrupt::was_asked() => 130,
+        true => 2,
+        false => 1,
+    })
+}
+
+/// Whether Ctrl-C has asked the program to stop.
+pub fn was_interrupted() -> bool {
+    interrupt::was_asked()
 }
 
 /// Whether the error is that nobody reads the output any more.

@@ -9,6 +9,7 @@ pub mod package;
 mod report;
 mod targets;
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use burn::tensor::Device;
@@ -80,7 +81,7 @@ pub enum Event<'a> {
 
 /// Makes a student of `task` and writes it to the plan's folder as `model.thimble`. Without a teacher it learns from labels alone.
 ///
-/// A run that was cut off goes on when it is called again with the same arguments.
+/// If `report` breaks while texts are labelled or the student is trained, the run ends there with a checkpoint. A run that was cut off goes on when it is called again with the same arguments.
 ///
 /// # Errors
 /// Something can't be read, written or learnt; the message says what to do.
@@ -89,7 +90,7 @@ pub fn distill(
     task: &Task,
     mut teacher: Option<&mut (dyn Teacher + '_)>,
     device: &Device,
-    report: &mut dyn FnMut(Event<'_>),
+    report: &mut dyn FnMut(Event<'_>) -> ControlFlow<()>,
 ) -> Result<Report, DistillError> {
     let labels = &task.dev.labels;
     let sets = [&task.train, &task.transfer, &task.dev];
@@ -98,11 +99,11 @@ pub fn distill(
         let all = sets.iter().map(|set| set.len()).sum();
         let mut before = 0;
         for (soft, set) in soft.iter_mut().zip(sets) {
-            *soft = targets::of(teacher, set, labels, &plan.targets, |done| {
+            *soft = targets::of(teacher, set, labels, &plan.targets, &mut |done| {
                 report(Event::Label {
                     done: before + done,
                     all,
-                });
+                })
             })?;
             before += set.len();
         }
@@ -111,12 +112,12 @@ pub fn distill(
         .into_iter()
         .flat_map(|set| set.texts())
         .collect();
-    let tokenizer = teacher.as_deref().map(|teacher| teacher.tokenizer());
+    let tokenizer = teacher.as_deref().map(|teacher| teacher.encoder().tokenizer());
     let sized = budget::fit(plan, labels, |pieces| {
         Vocabulary::choose(tokenizer, &texts, pieces)
     })?;
     let (config, vocabulary) = (&sized.config, &sized.vocabulary);
-    report(Event::Sizes {
+    let _ = report(Event::Sizes {
         config,
         file_bytes: sized.file_bytes,
         ram_bytes: sized.ram_bytes,
@@ -142,9 +143,9 @@ pub fn distill(
         },
         &plan.folder.join("training"),
         device,
-        |progress| report(Event::Train(progress)),
+        &mut |progress| report(Event::Train(progress)),
     )?;
-    report(Event::Judge);
+    let _ = report(Event::Judge);
     let teacher_digest = teacher.as_deref().map(|teacher| teacher.digest());
     let bytes = package::model_file(plan, config, vocabulary, &trained, task, teacher_digest)?;
     let path = plan.folder.join("model.thimble");

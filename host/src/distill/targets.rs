@@ -1,5 +1,6 @@
 //! Soft targets of a dataset, from a file where they have been written before.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::DistillError;
@@ -14,7 +15,7 @@ pub(super) fn of(
     data: &Dataset,
     labels: &[String],
     folder: &Path,
-    report: impl FnMut(usize),
+    report: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Vec<Vec<f32>>, DistillError> {
     if data.is_empty() {
         return Ok(Vec::new());

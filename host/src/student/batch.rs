@@ -24,9 +24,17 @@ pub struct Batch {
     pub shares: Tensor<2>,
 }
 
-impl Batch {
+/// The same, ready to be put onto a device.
+#[derive(Debug, Clone)]
+pub struct Padded {
+    ids: TensorData,
+    mask: TensorData,
+    shares: TensorData,
+}
+
+impl Padded {
     /// Pads the sequences.
-    pub fn new(sequences: &[impl AsRef<[u32]>], device: &Device) -> Self {
+    pub fn new(sequences: &[impl AsRef<[u32]>]) -> Self {
         let time = sequences
             .iter()
             .map(|ids| ids.as_ref().len())
@@ -49,9 +57,18 @@ impl Batch {
             });
         }
         Self {
-            ids: Tensor::from_data(TensorData::new(ids, [size, time]), device),
-            mask: Tensor::from_data(TensorData::new(mask, [size, time, 1]), device),
-            shares: Tensor::from_data(TensorData::new(shares, [size, 1]), device),
+            ids: TensorData::new(ids, [size, time]),
+            mask: TensorData::new(mask, [size, time, 1]),
+            shares: TensorData::new(shares, [size, 1]),
+        }
+    }
+
+    /// The same as tensors.
+    pub fn on(self, device: &Device) -> Batch {
+        Batch {
+            ids: Tensor::from_data(self.ids, device),
+            mask: Tensor::from_data(self.mask, device),
+            shares: Tensor::from_data(self.shares, device),
         }
     }
 }

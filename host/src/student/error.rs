@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use thimble_shared::format::WriteError;
 use thimble_shared::vocab::BuildError;
 
-use crate::training::checkpoint::CheckpointError;
+use crate::device::DeviceFailure;
+use crate::training::TrainingError;
 
 /// Why a student can't be made, trained or written.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +32,12 @@ pub enum StudentError {
     /// The pieces make no vocabulary.
     #[error("vocabulary: {0}")]
     Build(#[from] BuildError),
-    /// A checkpoint can't be written or read.
+    /// A training did not come to its end.
     #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
+    Training(#[from] TrainingError),
+    /// The device can't run the network.
+    #[error("the student can't be run: {0}")]
+    Device(#[from] DeviceFailure),
     /// The integers make no model file.
     #[error("model file: {0}")]
     Write(#[from] WriteError),

@@ -1,7 +1,7 @@
 //! What a student learns by.
 
 use burn::tensor::activation::log_softmax;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::batch::Row;
@@ -40,10 +40,21 @@ impl Default for LossConfig {
     }
 }
 
+/// What rows are compared with, ready to be put onto a device.
+#[derive(Debug, Clone)]
+pub struct Targets {
+    /// α in the place of the label, `[rows, classes]`.
+    labels: TensorData,
+    /// The teacher's logits, `[rows, classes]`.
+    logits: TensorData,
+    /// 1 − α where there are logits, `[rows, 1]`.
+    soft_weights: TensorData,
+}
+
 impl LossConfig {
-    /// Mean loss of `rows`, whose student's logits are `[rows, classes]`.
-    pub fn of(&self, logits: Tensor<2>, rows: &[&Row], device: &Device) -> Tensor<1> {
-        let [size, classes] = logits.dims();
+    /// The targets of rows of `classes` classes.
+    pub fn targets(&self, rows: &[&Row], classes: usize) -> Targets {
+        let size = rows.len();
         let (mut labels, mut targets) = (vec![0_f32; size * classes], vec![0_f32; size * classes]);
         let mut soft_weights = vec![0_f32; size];
         for (index, row) in rows.iter().enumerate() {
@@ -61,30 +72,39 @@ impl LossConfig {
                 soft_weights[index] = 1.0 - alpha;
             }
         }
-        let tensor =
-            |values| Tensor::<2>::from_data(TensorData::new(values, [size, classes]), device);
-        let hard = -(tensor(labels) * log_softmax(logits.clone(), 1)).sum_dim(1);
-        let targets = tensor(targets);
+        Targets {
+            labels: TensorData::new(labels, [size, classes]),
+            logits: TensorData::new(targets, [size, classes]),
+            soft_weights: TensorData::new(soft_weights, [size, 1]),
+        }
+    }
+
+    /// Mean loss of rows whose student's logits are `[rows, classes]`, on the device of these.
+    pub fn of(&self, logits: Tensor<2>, targets: Targets) -> Tensor<1> {
+        let device = logits.device();
+        let tensor = |data| Tensor::<2>::from_data(data, &device);
+        let hard = -(tensor(targets.labels) * log_softmax(logits.clone(), 1)).sum_dim(1);
+        let known = tensor(targets.logits);
         let soft = match self.soft {
-            SoftLoss::Mse => (logits - targets).square().mean_dim(1),
+            SoftLoss::Mse => (logits - known).square().mean_dim(1),
             SoftLoss::Kl => {
                 let temperature = self.temperature as f32;
                 let (student, teacher) = (
                     log_softmax(logits / temperature, 1),
-                    log_softmax(targets / temperature, 1),
+                    log_softmax(known / temperature, 1),
                 );
                 (teacher.clone().exp() * (teacher - student)).sum_dim(1)
                     * (temperature * temperature)
             }
         };
-        let weights = Tensor::<2>::from_data(TensorData::new(soft_weights, [size, 1]), device);
-        (hard + soft * weights).mean()
+        (hard + soft * tensor(targets.soft_weights)).mean()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::tensor::Device;
 
     /// The same straight from the formulas.
     fn by_hand(config: &LossConfig, logits: &[[f64; 3]], rows: &[Row]) -> f64 {
@@ -158,7 +178,7 @@ mod tests {
                 .collect::<Vec<f32>>();
             let tensor = Tensor::from_data(TensorData::new(values, [3, 3]), &device);
             let rows_of: Vec<&Row> = rows.iter().collect();
-            let loss: f32 = config.of(tensor, &rows_of, &device).into_scalar();
+            let loss: f32 = config.of(tensor, config.targets(&rows_of, 3)).into_scalar();
             let expected = by_hand(&config, &logits, &rows);
             assert!(
                 (f64::from(loss) - expected).abs() < 1e-5,

@@ -16,10 +16,10 @@ mod quantize;
 pub mod train;
 mod vocabulary;
 
-pub use batch::{Batch, Row};
+pub use batch::{Batch, Padded, Row};
 pub use config::{ConvConfig, StudentConfig};
 pub use error::StudentError;
-pub use loss::{LossConfig, SoftLoss};
+pub use loss::{LossConfig, SoftLoss, Targets};
 pub use network::Student;
 pub use quantization::Quantization;
 pub use quantize::{quantize, shape};

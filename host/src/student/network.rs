@@ -49,7 +49,7 @@ pub(super) struct Dense {
 }
 
 /// What a forward pass is seen by: the largest magnitudes of the activations.
-pub(super) type Observer<'a> = &'a mut dyn FnMut(Activation, f32);
+pub(super) type Observer<'a> = &'a mut dyn FnMut(Activation, Tensor<1>);
 
 /// An activation that has a scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl Student {
     ) -> Tensor<2> {
         let mut quantized = |x: Tensor<3>, which: Activation, scale: Option<f32>| {
             if let Some(observer) = &mut observer {
-                observer(which, x.clone().abs().max().into_scalar());
+                observer(which, x.clone().abs().max());
             }
             match scale {
                 Some(scale) => quantization::activation(x, scale),

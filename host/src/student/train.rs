@@ -4,23 +4,23 @@
 //! the weights. The first part of the way is in floats; then scales are taken from the activations, and the rest of the way
 //! every value is rounded as the integers will be. Of that part the average that classifies the dev set best is kept.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::module::{Module, ParamGroup};
 use burn::optim::AdamWConfig;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::batch::Padded;
+use super::loss::Targets;
 use super::network::Activation;
-use super::{
-    Batch, LossConfig, Quantization, Row, Student, StudentConfig, StudentError, quantization,
-};
-use crate::training::checkpoint::{self, Training};
-use crate::training::{
-    Dropout, MeanLoss, average, clip, decay_at, epoch_batches, of_batch, warmup_linear,
-};
+use super::{LossConfig, Quantization, Row, Student, StudentConfig, StudentError, quantization};
+use crate::device::{self, DeviceFailure};
+use crate::training::checkpoint::Training;
+use crate::training::{self, Dropout, OfStep, Schedule, Task, Verdict, epoch_batches};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +45,9 @@ pub struct TrainConfig {
     pub float_share: f64,
     /// Evaluations (and checkpoints) on the way.
     pub evaluations: usize,
+    /// The most texts computed at once [default: a whole batch].
+    #[serde(skip)]
+    pub micro_batch: Option<usize>,
     /// Texts are cut behind this many pieces in training.
     pub max_pieces: usize,
     /// Seed of order, noise and first weights.
@@ -66,6 +69,7 @@ impl Default for TrainConfig {
             unknown: 0.05,
             float_share: 0.6,
             evaluations: 24,
+            micro_batch: None,
             max_pieces: 128,
             seed: 1,
             loss: LossConfig::default(),
@@ -73,24 +77,8 @@ impl Default for TrainConfig {
     }
 }
 
-/// Where a training stands.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Steps done.
-    pub step: usize,
-    /// Steps in all.
-    pub steps: usize,
-    /// Losses since the last evaluation.
-    loss: MeanLoss,
-    /// Scales, from the step on from which values are rounded.
-    pub quantization: Option<Quantization>,
-    /// The last evaluation.
-    pub evaluation: Option<Evaluation>,
-    /// All evaluations.
-    pub history: Vec<Evaluation>,
-    /// The best evaluation of rounded values.
-    pub best: Option<Evaluation>,
-}
+/// Where a training stands; with it the scales, from the step on from which values are rounded.
+pub type Progress = training::Progress<Evaluation, Option<Quantization>>;
 
 /// How well the dev set is classified by the averaged weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,10 +93,16 @@ pub struct Evaluation {
     pub quantized: bool,
 }
 
+impl OfStep for Evaluation {
+    fn step(&self) -> usize {
+        self.step
+    }
+}
+
 /// A trained student.
 #[derive(Debug, Clone)]
 pub struct Trained {
-    /// The best weights, on the plain device.
+    /// The best weights, on the processor.
     pub student: Student,
     /// Their scales.
     pub quantization: Quantization,
@@ -136,127 +130,152 @@ pub struct Start<'a> {
     pub classes: usize,
 }
 
-/// Trains a student.
-///
-/// `report` is called after each step; `evaluation` and `step` agree right after an evaluation. Checkpoints lie in `folder`; a
-/// training that finds one there goes on from it, and ends as it would have without a break.
+/// Trains a student; checkpoints, `report` and resuming are those of [`training::train`].
 ///
 /// # Errors
-/// There are no rows to learn from or to judge by, or a checkpoint can't be written or read.
+/// There are no rows to learn from or to judge by, or those of [`training::train`].
 pub fn train(
     start: Start<'_>,
     config: &TrainConfig,
     lessons: Lessons<'_>,
     folder: &Path,
     device: &Device,
-    mut report: impl FnMut(&Progress),
+    report: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<Trained, StudentError> {
-    let Lessons { train, dev } = lessons;
-    let Start {
-        config: student,
-        rows,
-        classes,
-    } = start;
-    if train.is_empty() || dev.is_empty() {
+    if lessons.train.is_empty() || lessons.dev.is_empty() {
         return Err(StudentError::Data(
             "there is no text to learn from, or none to judge by".to_owned(),
         ));
     }
-    std::fs::create_dir_all(folder).map_err(|source| StudentError::Io {
-        path: folder.to_owned(),
-        source,
-    })?;
     let device = &device.clone().autodiff();
     device.seed(config.seed);
-    let lengths: Vec<usize> = train
+    let lengths: Vec<usize> = lessons
+        .train
         .iter()
         .map(|row| row.ids.len().min(config.max_pieces))
         .collect();
-    let steps_an_epoch = train.len().div_ceil(config.batch_size);
-    let steps = ((steps_an_epoch as f64 * config.epochs).round() as usize).max(2);
-    let float_steps = ((steps as f64 * config.float_share) as usize).min(steps - 1);
-    let every = (steps / config.evaluations.max(1)).max(1);
-    let mut training = begin(student.init(rows, classes, device), config);
-    let mut progress = match checkpoint::load::<_, Progress>(folder, &mut training)? {
-        Some(progress) => {
-            checkpoint::check_steps(folder, progress.steps, steps)?;
-            progress
-        }
-        None => Progress {
-            steps,
-            ..Progress::default()
-        },
+    let mut schedule = Schedule {
+        lengths: &lengths,
+        batch_size: config.batch_size,
+        micro_batch: config.micro_batch,
+        epochs: config.epochs,
+        learning_rate: config.learning_rate,
+        warmup: config.warmup,
+        clip: config.clip,
+        average_decay: config.average_decay,
+        evaluate_every: 1,
+        seed: config.seed,
     };
-    let mut batches = (usize::MAX, Vec::new());
-    while progress.step < steps {
-        if progress.step == float_steps && progress.quantization.is_none() {
-            progress.quantization = Some(calibrate(
-                &training.average,
-                student,
-                train,
-                &lengths,
-                config,
-            ));
-        }
-        let epoch = progress.step / steps_an_epoch;
-        if batches.0 != epoch {
-            batches = (
-                epoch,
-                epoch_batches(&lengths, config.batch_size, config.seed, epoch as u64),
-            );
-        }
-        let rows: Vec<&Row> = batches.1[progress.step % steps_an_epoch]
-            .iter()
-            .map(|&i| &train[i])
-            .collect();
-        let seed = config
-            .seed
-            .wrapping_mul(1_000_003)
-            .wrapping_add(progress.step as u64)
-            .wrapping_mul(2);
-        let quantization = progress.quantization.as_ref();
-        let loss_of = |student: &Student, rows: &[&Row], half: u64| {
-            let seed = seed.wrapping_add(half);
-            let ids = noisy(rows, config, seed);
-            let logits = student.forward(
-                Batch::new(&ids, device),
-                quantization,
-                Some(Dropout::new(seed)),
-            );
-            config.loss.of(logits, rows, device)
-        };
-        let (mut gradients, loss) = of_batch(&training.module, &rows, device, loss_of);
-        clip(&training.module, &mut gradients, config.clip);
-        let rate = config.learning_rate * warmup_linear(progress.step, steps, config.warmup);
-        training.module = training
-            .optimizer
-            .step(rate, training.module.clone(), gradients);
-        let decay = decay_at(progress.step, config.average_decay);
-        training.average = average(training.average.clone(), &training.module, decay);
-        progress.step += 1;
-        progress.loss.add(loss);
-        if progress.step.is_multiple_of(every) || progress.step == steps {
-            evaluate(&training.average, &mut progress, dev, folder)?;
-            checkpoint::save(folder, progress.step, &training, &progress)?;
-            if let Some(best) = &progress.best {
-                checkpoint::keep_best(folder, best.step)?;
-            }
-        }
-        report(&progress);
-    }
-    match (&progress.best, progress.quantization.clone()) {
-        (Some(best), Some(quantization)) => {
-            let student = checkpoint::load_best(folder, best.step, training.average)?;
-            Ok(Trained {
-                student,
-                quantization,
-                progress,
-            })
-        }
-        // The last step is evaluated, and it is one with rounded values.
-        _ => Err(StudentError::Data(
-            "the training has no evaluated step".to_owned(),
+    let steps = schedule.steps();
+    schedule.evaluate_every = (steps / config.evaluations.max(1)).max(1);
+    let task = Distillation {
+        student: start.config,
+        config,
+        lessons,
+        lengths: &lengths,
+        classes: start.classes,
+        float_steps: ((steps as f64 * config.float_share) as usize).min(steps - 1),
+        device,
+    };
+    let first = begin(start.config.init(start.rows, start.classes, device), config);
+    let (student, progress) = training::train(&task, first, &schedule, folder, device, report)?;
+    // What comes now is small, and reads every weight.
+    let student = device::guarded(device, || {
+        Ok::<_, DeviceFailure>(student.to_device(&Device::flex()))
+    })?;
+    match progress.state.clone() {
+        Some(quantization) => Ok(Trained {
+            student,
+            quantization,
+            progress,
+        }),
+        // The last step is one with rounded values.
+        None => Err(StudentError::Data(
+            "the training has no step with rounded values".to_owned(),
         )),
+    }
+}
+
+/// The task: texts, their labels and the teacher's logits.
+struct Distillation<'a> {
+    student: &'a StudentConfig,
+    config: &'a TrainConfig,
+    lessons: Lessons<'a>,
+    lengths: &'a [usize],
+    classes: usize,
+    float_steps: usize,
+    device: &'a Device,
+}
+
+impl Task for Distillation<'_> {
+    type Module = Student;
+    type Batch = (Padded, Targets);
+    type Evaluation = Evaluation;
+    type State = Option<Quantization>;
+
+    fn prepare(&self, rows: &[usize], seed: u64) -> Self::Batch {
+        let rows: Vec<&Row> = rows.iter().map(|&i| &self.lessons.train[i]).collect();
+        let ids = noisy(&rows, self.config, seed);
+        let targets = self.config.loss.targets(&rows, self.classes);
+        (Padded::new(&ids), targets)
+    }
+
+    fn loss(
+        &self,
+        student: &Student,
+        (ids, targets): Self::Batch,
+        dropout: Dropout,
+        quantization: &Option<Quantization>,
+    ) -> Tensor<1> {
+        let ids = ids.on(self.device);
+        let logits = student.forward(ids, quantization.as_ref(), Some(dropout));
+        self.config.loss.of(logits, targets)
+    }
+
+    fn before(
+        &self,
+        step: usize,
+        average: &Student,
+        quantization: &mut Option<Quantization>,
+    ) -> Result<(), DeviceFailure> {
+        if step == self.float_steps && quantization.is_none() {
+            *quantization = Some(calibrate(
+                average,
+                self.student,
+                self.lessons.train,
+                self.lengths,
+                self.config,
+            )?);
+        }
+        Ok(())
+    }
+
+    fn evaluate(
+        &self,
+        _plain: Student,
+        average: &Student,
+        progress: &Progress,
+        loss: f64,
+    ) -> Result<Verdict<Self>, DeviceFailure> {
+        let quantization = progress.state.as_ref();
+        let answers = logits_at_most(
+            average,
+            quantization,
+            self.lessons.dev,
+            progress.micro_batch,
+        )?;
+        let evaluation = Evaluation {
+            step: progress.step,
+            loss,
+            accuracy: share_right(self.lessons.dev, &answers),
+            quantized: quantization.is_some(),
+        };
+        let is_better = progress
+            .best
+            .as_ref()
+            .is_none_or(|best| evaluation.accuracy >= best.accuracy);
+        let keep = (evaluation.quantized && is_better).then(|| average.clone());
+        Ok(Verdict { evaluation, keep })
     }
 }
 
@@ -306,34 +325,31 @@ fn calibrate(
     train: &[Row],
     lengths: &[usize],
     how: &TrainConfig,
-) -> Quantization {
+) -> Result<Quantization, DeviceFailure> {
     let device = student.embedding.val().device();
-    let mut largest: Vec<(Activation, f64)> = Vec::new();
-    let mut batches = 0.0;
     let mut seen = Vec::new();
+    let (mut which, mut largest) = (Vec::new(), Vec::new());
     // An epoch of its own, that training never comes to.
-    for batch in epoch_batches(lengths, how.batch_size, how.seed, u64::MAX - 1)
-        .iter()
-        .take(CALIBRATION_BATCHES)
-    {
+    let batches = epoch_batches(lengths, how.batch_size, how.seed, u64::MAX - 1);
+    let batches = &batches[..batches.len().min(CALIBRATION_BATCHES)];
+    for batch in batches {
         let ids: Vec<&[u32]> = batch.iter().map(|&i| &train[i].ids[..lengths[i]]).collect();
         seen.extend(ids.iter().flat_map(|ids| ids.iter().copied()));
-        let mut observe = |which: Activation, value: f32| match largest
-            .iter_mut()
-            .find(|(known, _)| *known == which)
-        {
-            Some((_, sum)) => *sum += f64::from(value),
-            None => largest.push((which, value.into())),
+        let mut observe = |activation: Activation, value: Tensor<1>| {
+            which.push(activation);
+            largest.push(value);
         };
-        student.observed(Batch::new(&ids, &device), None, None, Some(&mut observe));
-        batches += 1.0;
+        let ids = Padded::new(&ids).on(&device);
+        student.observed(ids, None, None, Some(&mut observe));
     }
-    let scale = |which: Activation, steps: f64| {
-        let sum = largest
+    let largest = device::floats(Tensor::cat(largest, 0))?;
+    let scale = |activation: Activation, steps: f64| {
+        let values = which
             .iter()
-            .find(|(known, _)| *known == which)
-            .map_or(0.0, |(_, sum)| *sum);
-        ((sum / batches).max(1e-6) / steps) as f32
+            .zip(&largest)
+            .filter(|(which, _)| **which == activation);
+        let sum: f64 = values.map(|(_, &value)| f64::from(value)).sum();
+        ((sum / batches.len() as f64).max(1e-6) / steps) as f32
     };
     let convs: Vec<f32> = (0..config.convs.len())
         .map(|i| scale(Activation::Conv(i), 127.0))
@@ -347,7 +363,7 @@ fn calibrate(
             false => convs[i],
         });
     // Values as often as they are read.
-    let rows: Vec<f32> = student.embedding.val().into_data().iter().collect();
+    let rows = device::floats(student.embedding.val())?;
     let dim = config.embedding;
     let values: Vec<f32> = seen
         .iter()
@@ -375,7 +391,7 @@ fn calibrate(
             (most.max(1e-6) / 127.0, None)
         }
     };
-    Quantization {
+    Ok(Quantization {
         embedding,
         levels,
         sums: sums.collect(),
@@ -383,41 +399,14 @@ fn calibrate(
         hidden: (0..config.hidden.len())
             .map(|i| scale(Activation::Hidden(i), 32_767.0))
             .collect(),
-    }
+    })
 }
 
-fn evaluate(
-    student: &Student,
-    progress: &mut Progress,
-    dev: &[Row],
-    folder: &Path,
-) -> Result<(), StudentError> {
-    let quantization = progress.quantization.as_ref();
-    let evaluation = Evaluation {
-        step: progress.step,
-        loss: progress.loss.take(),
-        accuracy: accuracy(student, quantization, dev),
-        quantized: quantization.is_some(),
-    };
-    let is_better = progress
-        .best
-        .as_ref()
-        .is_none_or(|best| evaluation.accuracy >= best.accuracy);
-    if evaluation.quantized && is_better {
-        checkpoint::save_best(folder, progress.step, student)?;
-        progress.best = Some(evaluation.clone());
-    }
-    progress.history.push(evaluation.clone());
-    progress.evaluation = Some(evaluation);
-    Ok(())
-}
-
-/// Share of the labelled `rows` that a student, on a plain device, classifies rightly.
-pub fn accuracy(student: &Student, quantization: Option<&Quantization>, rows: &[Row]) -> f64 {
-    let answers = logits(student, quantization, rows);
+/// Share of the labelled `rows` to which `answers`, their logits, give the right label.
+pub fn share_right(rows: &[Row], answers: &[Vec<f32>]) -> f64 {
     let labelled = rows
         .iter()
-        .zip(&answers)
+        .zip(answers)
         .filter_map(|(row, logits)| Some((row.label?, logits)));
     let (mut n, mut right) = (0_usize, 0_usize);
     for (label, logits) in labelled {
@@ -427,31 +416,52 @@ pub fn accuracy(student: &Student, quantization: Option<&Quantization>, rows: &[
     right as f64 / n.max(1) as f64
 }
 
+/// Rows of a batch that only answers.
+const ANSWERED_AT_ONCE: usize = 128;
+
 /// Logits of each row, by a student on a plain device.
+///
+/// # Errors
+/// The device fails.
 pub fn logits(
     student: &Student,
     quantization: Option<&Quantization>,
     rows: &[Row],
-) -> Vec<Vec<f32>> {
+) -> Result<Vec<Vec<f32>>, DeviceFailure> {
+    logits_at_most(student, quantization, rows, ANSWERED_AT_ONCE)
+}
+
+fn logits_at_most(
+    student: &Student,
+    quantization: Option<&Quantization>,
+    rows: &[Row],
+    most: usize,
+) -> Result<Vec<Vec<f32>>, DeviceFailure> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let most = most.clamp(1, ANSWERED_AT_ONCE);
     let device = student.embedding.val().device();
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|&i| rows[i].ids.len());
-    let mut answers = vec![Vec::new(); rows.len()];
+    let mut outputs = Vec::new();
     // Batches of about as many tokens each.
     let mut rest = &order[..];
-    while let Some(&longest) = rest.get(rest.len().min(128).saturating_sub(1)) {
+    while let Some(&longest) = rest.get(rest.len().min(most).saturating_sub(1)) {
         let size = (16_384 / rows[longest].ids.len().max(1))
-            .clamp(1, 128)
+            .clamp(1, most)
             .min(rest.len());
         let (batch, tail) = rest.split_at(size);
         let ids: Vec<&[u32]> = batch.iter().map(|&i| rows[i].ids.as_slice()).collect();
-        let output = student.forward(Batch::new(&ids, &device), quantization, None);
-        let [_, classes] = output.dims();
-        let values: Vec<f32> = output.into_data().iter().collect();
-        for (&i, logits) in batch.iter().zip(values.chunks_exact(classes)) {
-            answers[i] = logits.to_vec();
-        }
+        outputs.push(student.forward(Padded::new(&ids).on(&device), quantization, None));
         rest = tail;
     }
-    answers
+    let outputs = Tensor::cat(outputs, 0);
+    let [_, classes] = outputs.dims();
+    let values = device::floats(outputs)?;
+    let mut answers = vec![Vec::new(); rows.len()];
+    for (&i, logits) in order.iter().zip(values.chunks_exact(classes)) {
+        answers[i] = logits.to_vec();
+    }
+    Ok(answers)
 }

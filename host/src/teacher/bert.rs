@@ -6,7 +6,7 @@ use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Device, Int, Tensor};
 
 use super::config::BertConfig;
-use super::dropout::DropoutMasks;
+use super::pass::Pass;
 
 /// A BERT encoder with pooler and classifier.
 #[derive(Module, Debug)]
@@ -92,17 +92,16 @@ impl Bert {
     /// # Shapes
     /// - ids: `[batch, time]`, `time` at most `max_position_embeddings`
     /// - output: `[batch, classes]`
-    pub fn forward(&self, batch: Batch, mut dropout: Option<DropoutMasks>) -> Tensor<2> {
-        let hidden = self.encode(batch, &mut dropout);
+    pub fn forward(&self, batch: Batch, mut pass: Pass) -> Tensor<2> {
+        let hidden = self.encode(batch, &mut pass);
         let [batch, _, width] = hidden.dims();
         let first = hidden.slice([0..batch, 0..1]).reshape([batch, width]);
         let pooled = self.pooler.forward(first).tanh();
-        self.classifier
-            .forward(DropoutMasks::hidden(&mut dropout, pooled))
+        self.classifier.forward(pass.drop_hidden(pooled))
     }
 
     /// Hidden states of the last layer, `[batch, time, hidden]`.
-    pub fn encode(&self, batch: Batch, dropout: &mut Option<DropoutMasks>) -> Tensor<3> {
+    pub fn encode(&self, batch: Batch, pass: &mut Pass) -> Tensor<3> {
         let [size, time] = batch.ids.dims();
         let width = self.word_embeddings.dims()[1];
         let words = self
@@ -114,9 +113,9 @@ impl Bert {
         let segment = self.token_type_embeddings.val().slice([0..1, 0..width]);
         let embedded = words + (positions + segment).unsqueeze();
         let embedded = self.embedding_norm.forward(embedded);
-        let mut hidden = DropoutMasks::hidden(dropout, embedded).reshape([size * time, width]);
+        let mut hidden = pass.drop_hidden(embedded).reshape([size * time, width]);
         for layer in &self.layers {
-            hidden = layer.forward(hidden, [size, time], batch.mask.clone(), dropout);
+            hidden = layer.forward(hidden, [size, time], batch.mask.clone(), pass);
         }
         hidden.reshape([size, time, width])
     }
@@ -131,7 +130,7 @@ impl Layer {
         input: Tensor<2>,
         [size, time]: [usize; 2],
         mask: Option<Tensor<4>>,
-        dropout: &mut Option<DropoutMasks>,
+        pass: &mut Pass,
     ) -> Tensor<2> {
         let width = input.dims()[1];
         let head = width / self.heads;
@@ -141,22 +140,24 @@ impl Layer {
                 .swap_dims(1, 2)
         };
         let scale = 1.0 / (head as f64).sqrt();
-        let query = split(self.query.forward(input.clone()) * scale);
-        let key = split(self.key.forward(input.clone()));
-        let value = split(self.value.forward(input.clone()));
-        let mut scores = query.matmul(key.swap_dims(2, 3));
+        let query = split(pass.linear(&self.query, input.clone()) * scale);
+        let key = split(pass.linear(&self.key, input.clone()));
+        let value = split(pass.linear(&self.value, input.clone()));
+        let mut scores = pass.matmul(query, key.swap_dims(2, 3));
         if let Some(mask) = mask {
             scores = scores + mask;
         }
-        let attention = DropoutMasks::attention(dropout, softmax(scores, 3));
-        let context = attention
-            .matmul(value)
+        let attention = pass.drop_attention(softmax(scores, 3));
+        let context = pass
+            .matmul(attention, value)
             .swap_dims(1, 2)
             .reshape([size * time, width]);
-        let attended = DropoutMasks::hidden(dropout, self.attention_output.forward(context));
+        let attended = pass.linear(&self.attention_output, context);
+        let attended = pass.drop_hidden(attended);
         let attended = self.attention_norm.forward(attended + input);
-        let expanded = gelu(self.intermediate.forward(attended.clone()));
-        let output = DropoutMasks::hidden(dropout, self.output.forward(expanded));
+        let expanded = gelu(pass.linear(&self.intermediate, attended.clone()));
+        let output = pass.linear(&self.output, expanded);
+        let output = pass.drop_hidden(output);
         self.output_norm.forward(output + attended)
     }
 }

@@ -1,37 +1,44 @@
 //! A fine-tuned BERT in a Hugging Face folder, run by burn.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::tensor::Device;
-use tokenizers::Tokenizer;
+use burn::tensor::{Device, Tensor};
 
 use super::bert::Bert;
-use super::encode::{self, Encoder};
+use super::encode::{Encoder, Padded};
 use super::weights::{self, Precision};
-use super::{BertConfig, CONFIG, MAX_PIECES, TOKENIZER, Teacher, TeacherError, WEIGHTS};
+use super::{BertConfig, CONFIG, MAX_PIECES, Math, Pass, TOKENIZER, Teacher, TeacherError, WEIGHTS};
+use crate::device::{self, DeviceFailure};
 use crate::files;
 
-/// Sequences a forward pass.
+/// Sequences a forward pass on the processor.
 const BATCH: usize = 32;
+
+/// Tokens a forward pass on a card whose memory is large enough.
+const TOKENS: usize = 16_384;
 
 /// A BERT classifier.
 pub struct BertTeacher {
     bert: Bert,
     config: BertConfig,
     labels: Vec<String>,
-    encoder: Encoder,
+    encoder: Arc<Encoder>,
     digest: String,
     device: Device,
+    math: Math,
+    tokens: usize,
 }
 
 impl BertTeacher {
     /// Reads a folder with `config.json`, `tokenizer.json` and `model.safetensors`.
     ///
     /// # Errors
-    /// A file is missing or broken, or the model is no classifier (`id2label` of the config is missing).
-    pub fn read(folder: &Path, device: &Device) -> Result<Self, TeacherError> {
+    /// A file is missing or broken, the model is no classifier (`id2label` of the config is missing), or the device does not
+    /// compute with `math`.
+    pub fn read(folder: &Path, device: &Device, math: Math) -> Result<Self, TeacherError> {
+        math.check(device)?;
         let config = BertConfig::read(&folder.join(CONFIG))?;
         let labels = config.labels();
         if labels.len() < 2 {
@@ -43,12 +50,14 @@ impl BertTeacher {
         let bert = load(folder, &config, labels.len(), false, device)?;
         let max_pieces = MAX_PIECES.min(config.max_position_embeddings);
         Ok(Self {
-            encoder: Encoder::read(&folder.join(TOKENIZER), max_pieces)?,
+            encoder: Arc::new(Encoder::read(&folder.join(TOKENIZER), max_pieces)?),
             digest: super::digest(&[CONFIG, TOKENIZER, WEIGHTS].map(|name| folder.join(name)))?,
             bert,
             config,
             labels,
             device: device.clone(),
+            math,
+            tokens: TOKENS,
         })
     }
 
@@ -106,33 +115,101 @@ impl BertTeacher {
         Self::write(&self.bert, &self.config, own, folder, precision)
     }
 
-    fn logits_of(&self, sequences: &[Vec<u32>]) -> Vec<Vec<f32>> {
-        let mut order: Vec<usize> = (0..sequences.len()).collect();
-        order.sort_by_key(|&i| sequences[i].len());
+    /// Writes the classifier whose weights are the mean of those of `folders`, with the configuration and tokenizer of the first.
+    ///
+    /// # Errors
+    /// A file can't be read or written, or the classifiers differ in shape or labels.
+    pub fn average(folders: &[PathBuf], out: &Path) -> Result<(), TeacherError> {
+        let first = folders
+            .first()
+            .ok_or_else(|| TeacherError::Data("there is no teacher to average".to_owned()))?;
+        let config = BertConfig::read(&first.join(CONFIG))?;
+        let mut mean = weights::Weights::new();
+        for folder in folders {
+            let path = folder.join(CONFIG);
+            if BertConfig::read(&path)? != config {
+                let why = format!("it describes another network, or other labels, than that of {}", first.display());
+                return Err(TeacherError::invalid(&path, why));
+            }
+            let path = folder.join(WEIGHTS);
+            weights::add(&mut mean, weights::read(&path)?, 1.0 / folders.len() as f64)
+                .map_err(|why| TeacherError::invalid(&path, why))?;
+        }
+        let blank = config.init(config.labels().len(), &Device::flex());
+        let bert = weights::load(blank, mean, &first.join(WEIGHTS))?;
+        Self::write(&bert, &config, first, out, Precision::Float32)
+    }
+
+    /// Logits `[batch, classes]` of some of the sequences, still on the device.
+    fn forward(&self, sequences: &[Vec<u32>], batch: &[usize]) -> Tensor<2> {
+        let ids: Vec<&[u32]> = batch.iter().map(|&i| sequences[i].as_slice()).collect();
+        let batch = Padded::new(&ids).on(&self.device);
+        self.bert.forward(batch, Pass::answer(self.math))
+    }
+
+    fn on_processor(&self, sequences: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, DeviceFailure> {
+        let order = by_length(sequences);
         let batches: Vec<&[usize]> = order.chunks(BATCH).collect();
         let results = Mutex::new(vec![Vec::new(); sequences.len()]);
         let next = AtomicUsize::new(0);
-        let work = || {
+        let work = || -> Result<(), DeviceFailure> {
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let ids: Vec<&[u32]> = batch.iter().map(|&i| sequences[i].as_slice()).collect();
-                let logits = self.bert.forward(encode::batch(&ids, &self.device), None);
-                let values: Vec<f32> = logits.into_data().iter().collect();
+                let values = device::floats(self.forward(sequences, batch))?;
                 let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
                 for (&i, row) in batch.iter().zip(values.chunks(self.labels.len())) {
                     results[i] = row.to_vec();
                 }
             }
+            Ok(())
         };
         // A small model's matrix products don't fill several cores; batches side by side do.
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
-            for _ in 1..threads.min(batches.len()) {
-                scope.spawn(work);
-            }
-            work();
-        });
-        results.into_inner().unwrap_or_else(PoisonError::into_inner)
+            let others: Vec<_> = (1..threads.min(batches.len()))
+                .map(|_| scope.spawn(work))
+                .collect();
+            let own = work();
+            others.into_iter().fold(own, |so_far, other| {
+                let other = other
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                so_far.and(other)
+            })
+        })?;
+        Ok(results.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
+
+    /// Batches of at most `self.tokens` tokens, padding included; results are read back once, at the end.
+    fn on_card(&self, sequences: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, DeviceFailure> {
+        let order = by_length(sequences);
+        let (mut rest, mut answers) = (&order[..], Vec::new());
+        while let Some((&shortest, _)) = rest.split_first() {
+            // The longest sequence, the batch's last, says what the batch takes.
+            let mut size = (self.tokens / sequences[shortest].len().max(1)).clamp(1, rest.len());
+            while size > 1 && size * sequences[rest[size - 1]].len() > self.tokens {
+                size -= 1;
+            }
+            let (batch, tail) = rest.split_at(size);
+            answers.push(self.forward(sequences, batch));
+            rest = tail;
+        }
+        if answers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let values = device::floats(Tensor::cat(answers, 0))?;
+        let mut results = vec![Vec::new(); sequences.len()];
+        for (&i, row) in order.iter().zip(values.chunks(self.labels.len())) {
+            results[i] = row.to_vec();
+        }
+        Ok(results)
+    }
+}
+
+/// Indices of sequences, short ones first.
+fn by_length(sequences: &[Vec<u32>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..sequences.len()).collect();
+    order.sort_by_key(|&i| sequences[i].len());
+    order
 }
 
 /// Loads the network of a folder for `classes` classes; with `fresh`, and where the folder has none, the classifier keeps
@@ -164,17 +241,29 @@ impl Teacher for BertTeacher {
         &self.digest
     }
 
-    fn logits(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, TeacherError> {
-        Ok(self.logits_of(&self.encoder.ids(texts)?))
+    fn encoder(&self) -> &Arc<Encoder> {
+        &self.encoder
     }
 
-    fn tokenizer(&self) -> &Tokenizer {
-        self.encoder.tokenizer()
+    fn logits_of(&mut self, sequences: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, TeacherError> {
+        if device::is_processor(&self.device) {
+            return Ok(self.on_processor(sequences)?);
+        }
+        loop {
+            match device::guarded(&self.device, || self.on_card(sequences)) {
+                // Halved down to a batch of one sequence, as long as a sequence may be.
+                Err(DeviceFailure::Memory(_)) if self.tokens > MAX_PIECES => {
+                    self.tokens /= 2;
+                    self.device.memory_cleanup();
+                }
+                result => return Ok(result?),
+            }
+        }
     }
 
     fn word_embeddings(&self) -> Option<(usize, Vec<f32>)> {
         let table = self.bert.word_embeddings.val();
         let [_, width] = table.dims();
-        Some((width, table.into_data().iter().collect()))
+        Some((width, device::floats(table).ok()?))
     }
 }

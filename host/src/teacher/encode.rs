@@ -54,26 +54,43 @@ impl Encoder {
     }
 }
 
-/// Pads sequences to the longest of them. There must be one, and none may be empty.
-pub fn batch(sequences: &[&[u32]], device: &Device) -> Batch {
-    let time = sequences.iter().map(|ids| ids.len()).max().unwrap_or(0);
-    let size = sequences.len();
-    let padded = sequences.iter().any(|ids| ids.len() < time);
-    let mut ids = Vec::with_capacity(size * time);
-    for sequence in sequences {
-        ids.extend(sequence.iter().map(|&id| id as i32));
-        ids.resize(ids.len() + time - sequence.len(), 0);
-    }
-    let mask = padded.then(|| {
-        let mut mask = Vec::with_capacity(size * time);
+/// Sequences padded behind to the longest of them, ready to be put onto a device.
+#[derive(Debug, Clone)]
+pub struct Padded {
+    ids: TensorData,
+    mask: Option<TensorData>,
+}
+
+impl Padded {
+    /// Pads sequences. There must be one, and none may be empty.
+    pub fn new(sequences: &[&[u32]]) -> Self {
+        let time = sequences.iter().map(|ids| ids.len()).max().unwrap_or(0);
+        let size = sequences.len();
+        let padded = sequences.iter().any(|ids| ids.len() < time);
+        let mut ids = Vec::with_capacity(size * time);
         for sequence in sequences {
-            mask.resize(mask.len() + sequence.len(), 0.0);
-            mask.resize(mask.len() + time - sequence.len(), MASKED);
+            ids.extend(sequence.iter().map(|&id| id as i32));
+            ids.resize(ids.len() + time - sequence.len(), 0);
         }
-        Tensor::from_data(TensorData::new(mask, [size, 1, 1, time]), device)
-    });
-    Batch {
-        ids: Tensor::<2, Int>::from_data(TensorData::new(ids, [size, time]), device),
-        mask,
+        let mask = padded.then(|| {
+            let mut mask = Vec::with_capacity(size * time);
+            for sequence in sequences {
+                mask.resize(mask.len() + sequence.len(), 0.0_f32);
+                mask.resize(mask.len() + time - sequence.len(), MASKED);
+            }
+            TensorData::new(mask, [size, 1, 1, time])
+        });
+        Self {
+            ids: TensorData::new(ids, [size, time]),
+            mask,
+        }
+    }
+
+    /// The same as tensors.
+    pub fn on(self, device: &Device) -> Batch {
+        Batch {
+            ids: Tensor::<2, Int>::from_data(self.ids, device),
+            mask: self.mask.map(|mask| Tensor::from_data(mask, device)),
+        }
     }
 }

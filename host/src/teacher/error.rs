@@ -28,9 +28,20 @@ pub enum TeacherError {
     /// The network can't be run on its input.
     #[error("the teacher can't be run: {0}")]
     Run(String),
-    /// A checkpoint can't be written or read.
+    /// A training did not come to its end.
     #[error(transparent)]
-    Checkpoint(#[from] crate::training::checkpoint::CheckpointError),
+    Training(#[from] crate::training::TrainingError),
+    /// The device can't run the network.
+    #[error("the teacher can't be run: {0}")]
+    Device(#[from] crate::device::DeviceFailure),
+    /// The labelling was told to stop, and has written what it had.
+    #[error("stopped after {done} of {rows} rows; the same command goes on from there")]
+    Stopped {
+        /// Rows that are labelled.
+        done: usize,
+        /// Rows in all.
+        rows: usize,
+    },
     /// The data don't suit the training that was asked for.
     #[error("the training data don't fit: {0}")]
     Data(String),

@@ -5,7 +5,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -23,18 +28,20 @@ struct Row<'a> {
     logits: &'a [f32],
 }
 
-/// Writes the soft targets of `data` to `path` and their description beside it. Nothing is done if both are there already.
+/// Writes the soft targets of `data` to `path` and their description beside it. Nothing is done if both are there already. While
+/// the teacher computes, the texts that come next are tokenized.
 ///
-/// `report` is called with the number of rows done.
+/// `report` is called with the number of rows done; if it breaks, the labelling ends behind the rows it has written. Returns for how
+/// long the teacher waited for tokenized texts.
 ///
 /// # Errors
-/// The teacher fails, or a file can't be read or written.
+/// The teacher fails, a file can't be read or written, or the labelling was told to stop.
 pub fn label(
     teacher: &mut dyn Teacher,
     data: &Dataset,
     path: &Path,
-    mut report: impl FnMut(usize),
-) -> Result<(), TeacherError> {
+    report: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Duration, TeacherError> {
     let meta = SoftTargetMeta {
         teacher_digest: teacher.digest().to_owned(),
         labels: teacher.labels().to_vec(),
@@ -43,37 +50,65 @@ pub fn label(
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     if path.is_file() && read_meta(&meta_path(path)).as_ref() == Some(&meta) {
-        report(data.len());
-        return Ok(());
+        // Nothing is left to stop.
+        let _ = report(data.len());
+        return Ok(Duration::ZERO);
     }
     let partial = with_suffix(path, ".partial");
     let mut done = begin(&partial, &meta, data)?;
-    report(done);
+    let mut go_on = report(done);
     let file = OpenOptions::new()
         .append(true)
         .open(&partial)
         .map_err(|e| TeacherError::io(&partial, e))?;
     let mut out = BufWriter::new(file);
-    while done < data.len() {
-        // Chunks lie where they lie in an undisturbed run, so that batches, and with them every digit, are the same.
-        let chunk =
-            &data.examples[done - done % CHUNK..data.len().min(done - done % CHUNK + CHUNK)];
-        let texts: Vec<&str> = chunk.iter().map(|row| row.text.as_str()).collect();
-        let logits = teacher.logits(&texts)?;
-        for (row, logits) in chunk.iter().zip(&logits).skip(done % CHUNK) {
-            write_row(&mut out, data, row, logits).map_err(|e| TeacherError::io(&partial, e))?;
+    // Chunks lie where they lie in an undisturbed run, so that batches, and with them every digit, are the same.
+    let chunks = data.examples.chunks(CHUNK).skip(done / CHUNK);
+    let mut waited = Duration::ZERO;
+    let encoder = Arc::clone(teacher.encoder());
+    thread::scope(|scope| {
+        let (sender, tokenized) = sync_channel(1);
+        let ahead = chunks.clone();
+        scope.spawn(move || {
+            for chunk in ahead {
+                let texts: Vec<&str> = chunk.iter().map(|row| row.text.as_str()).collect();
+                if sender.send(encoder.ids(&texts)).is_err() {
+                    return;
+                }
+            }
+        });
+        for chunk in chunks {
+            let asked = Instant::now();
+            let Ok(sequences) = tokenized.recv() else {
+                // Its thread has panicked; the scope passes that on.
+                break;
+            };
+            waited += asked.elapsed();
+            if go_on.is_break() {
+                return Err(TeacherError::Stopped {
+                    done,
+                    rows: data.len(),
+                });
+            }
+            let logits = teacher.logits_of(&sequences?)?;
+            for (row, logits) in chunk.iter().zip(&logits).skip(done % CHUNK) {
+                write_row(&mut out, data, row, logits)
+                    .map_err(|e| TeacherError::io(&partial, e))?;
+            }
+            out.flush().map_err(|e| TeacherError::io(&partial, e))?;
+            done += chunk.len() - done % CHUNK;
+            go_on = report(done);
         }
-        out.flush().map_err(|e| TeacherError::io(&partial, e))?;
-        done += chunk.len() - done % CHUNK;
-        report(done);
-    }
+        Ok(())
+    })?;
     out.get_ref()
         .sync_all()
         .map_err(|e| TeacherError::io(&partial, e))?;
     std::fs::rename(&partial, path).map_err(|e| TeacherError::io(path, e))?;
     write_meta(&meta_path(path), &meta)?;
     let unfinished = meta_path(&partial);
-    std::fs::remove_file(&unfinished).map_err(|e| TeacherError::io(&unfinished, e))
+    std::fs::remove_file(&unfinished).map_err(|e| TeacherError::io(&unfinished, e))?;
+    Ok(waited)
 }
 
 fn write_row(

@@ -6,24 +6,26 @@
 pub mod bert;
 mod bert_teacher;
 mod config;
-mod dropout;
 pub mod encode;
 mod error;
 pub mod label;
 mod onnx;
+mod pass;
 pub mod train;
 mod weights;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use sha2::{Digest as _, Sha256};
 
 pub use bert_teacher::BertTeacher;
 pub use config::BertConfig;
-pub use dropout::DropoutMasks;
+pub use encode::Encoder;
 pub use error::TeacherError;
 pub use onnx::OnnxTeacher;
+pub use pass::{Math, Pass, Rates};
 pub use weights::Precision;
 
 /// A text classifier whose judgement a student learns.
@@ -34,14 +36,23 @@ pub trait Teacher {
     /// SHA-256 of weights, configuration and tokenizer in lower-case hexadecimal.
     fn digest(&self) -> &str;
 
+    /// Its tokenizer, cutting texts to what it can read. It may be used on another thread while the teacher computes.
+    fn encoder(&self) -> &Arc<Encoder>;
+
+    /// Logits of each sequence of token ids, special pieces included, one for each label.
+    ///
+    /// # Errors
+    /// The network can't be run.
+    fn logits_of(&mut self, sequences: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, TeacherError>;
+
     /// Logits of each text, one for each label.
     ///
     /// # Errors
     /// A text can't be tokenized, or the network can't be run.
-    fn logits(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, TeacherError>;
-
-    /// Its tokenizer, of which a student's vocabulary is made.
-    fn tokenizer(&self) -> &tokenizers::Tokenizer;
+    fn logits(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, TeacherError> {
+        let sequences = self.encoder().ids(texts)?;
+        self.logits_of(&sequences)
+    }
 
     /// Its word embeddings, with which a student's can start: their width, and rows in the order of token ids.
     fn word_embeddings(&self) -> Option<(usize, Vec<f32>)>;
@@ -51,14 +62,18 @@ pub trait Teacher {
 pub const MAX_PIECES: usize = 128;
 
 /// Opens a teacher: a folder with `config.json`, `tokenizer.json` and `model.safetensors` or `model.onnx`, or an ONNX file
-/// beside those.
+/// beside those. `device` and `math` are where and how a BERT computes; ONNX files run on the processor, as they are.
 ///
 /// # Errors
 /// Nothing of that kind lies there, or it can't be read; the message names the file.
-pub fn open(path: &Path, device: &Device) -> Result<Box<dyn Teacher>, TeacherError> {
+pub fn open(
+    path: &Path,
+    device: &Device,
+    math: Math,
+) -> Result<Box<dyn Teacher>, TeacherError> {
     if path.is_dir() {
         if path.join(WEIGHTS).is_file() {
-            return Ok(Box::new(BertTeacher::read(path, device)?));
+            return Ok(Box::new(BertTeacher::read(path, device, math)?));
         }
         if path.join("model.onnx").is_file() {
             return Ok(Box::new(OnnxTeacher::read(&path.join("model.onnx"))?));

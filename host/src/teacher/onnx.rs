@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use tokenizers::Tokenizer;
 use tract_core::prelude::*;
 use tract_onnx::prelude::{InferenceFact, InferenceModelExt as _};
 
@@ -18,7 +17,7 @@ pub struct OnnxTeacher {
     plan: Arc<TypedRunnableModel>,
     inputs: Vec<Input>,
     labels: Vec<String>,
-    encoder: Encoder,
+    encoder: Arc<Encoder>,
     digest: String,
 }
 
@@ -53,7 +52,7 @@ impl OnnxTeacher {
                 "there is no id2label with two classes or more; it names the classes in the order of the logits",
             ));
         }
-        let encoder = Encoder::read(&beside(TOKENIZER), MAX_PIECES)?;
+        let encoder = Arc::new(Encoder::read(&beside(TOKENIZER), MAX_PIECES)?);
         let digest = super::digest(&[config, beside(TOKENIZER), path.to_owned()])?;
         let (plan, inputs) = prepare(path)?;
         Ok(Self {
@@ -133,9 +132,12 @@ impl Teacher for OnnxTeacher {
         &self.digest
     }
 
-    fn logits(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, TeacherError> {
-        self.encoder
-            .ids(texts)?
+    fn encoder(&self) -> &Arc<Encoder> {
+        &self.encoder
+    }
+
+    fn logits_of(&mut self, sequences: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, TeacherError> {
+        sequences
             .iter()
             .map(|ids| {
                 let logits = self
@@ -151,10 +153,6 @@ impl Teacher for OnnxTeacher {
                 Ok(logits)
             })
             .collect()
-    }
-
-    fn tokenizer(&self) -> &Tokenizer {
-        self.encoder.tokenizer()
     }
 
     fn word_embeddings(&self) -> Option<(usize, Vec<f32>)> {

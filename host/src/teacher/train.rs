@@ -4,6 +4,7 @@
 //! warm-up and decay, batches of similar length, clipping by the global norm of the gradient, and an exponential moving
 //! average of the weights beside the last ones: whichever classifies the dev set better is kept.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use burn::module::{Module, ParamGroup};
@@ -13,11 +14,12 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::bert::Bert;
-use super::weights::{self, Precision};
-use super::{BertConfig, DropoutMasks, TeacherError, bert_teacher, encode};
-use crate::files;
-use crate::training::checkpoint::{self, Training};
-use crate::training::{MeanLoss, average, clip, decay_at, epoch_batches, of_batch, warmup_linear};
+use super::encode::Padded;
+use super::pass::{Math, Pass, Rates};
+use super::{BertConfig, TeacherError, bert_teacher};
+use crate::device::{self, DeviceFailure};
+use crate::training::checkpoint::Training;
+use crate::training::{self, Dropout, OfStep, Schedule, Task, Verdict};
 
 /// How to fine-tune.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +38,11 @@ pub struct TrainConfig {
     pub clip: f64,
     /// Decay of the moving average of the weights, a step.
     pub average_decay: f64,
+    /// Number format of matrix products.
+    pub math: Math,
+    /// The most sequences computed at once [default: a whole batch].
+    #[serde(skip)]
+    pub micro_batch: Option<usize>,
     /// Whether word embeddings are trained too.
     pub train_embeddings: bool,
     /// Steps between evaluations and checkpoints.
@@ -56,6 +63,8 @@ impl Default for TrainConfig {
             weight_decay: 0.01,
             clip: 1.0,
             average_decay: 0.998,
+            math: Math::default(),
+            micro_batch: None,
             train_embeddings: false,
             evaluate_every: 500,
             max_pieces: 64,
@@ -73,22 +82,8 @@ pub struct Labelled {
     pub label: usize,
 }
 
-/// Where a training stands.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Steps done.
-    pub step: usize,
-    /// Steps in all.
-    pub steps: usize,
-    /// Losses since the last evaluation.
-    loss: MeanLoss,
-    /// The last evaluation.
-    pub evaluation: Option<Evaluation>,
-    /// All evaluations.
-    pub history: Vec<Evaluation>,
-    /// The best evaluation.
-    pub best: Option<Evaluation>,
-}
+/// Where a fine-tuning stands.
+pub type Progress = training::Progress<Evaluation>;
 
 /// How well the dev set is classified.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -101,6 +96,12 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// Share classified rightly with the averaged weights.
     pub average_accuracy: f64,
+}
+
+impl OfStep for Evaluation {
+    fn step(&self) -> usize {
+        self.step
+    }
 }
 
 impl Evaluation {
@@ -135,13 +136,12 @@ pub struct Start {
     pub bert_config: BertConfig,
 }
 
-/// Fine-tunes a BERT and returns the weights that were best on `dev`, on the plain device, with where training ended.
-///
-/// `report` is called after each step; `evaluation` and `step` agree right after an evaluation. Checkpoints lie in
-/// `folder`; a training that finds one there goes on from it, and ends as it would have without a break.
+/// Fine-tunes a BERT and returns the weights that were best on `dev`, on the processor, with where training ended; checkpoints,
+/// `report` and resuming are those of [`training::train`].
 ///
 /// # Errors
-/// There are no training or dev sequences, or a checkpoint can't be written or read.
+/// There are no training or dev sequences, the device does not compute with the number format asked for, or those of
+/// [`training::train`].
 pub fn train(
     start: Start,
     config: &TrainConfig,
@@ -149,90 +149,113 @@ pub fn train(
     dev: &[Labelled],
     folder: &Path,
     device: &Device,
-    mut report: impl FnMut(&Progress),
+    report: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<(Bert, Progress), TeacherError> {
     if train.is_empty() || dev.is_empty() {
         return Err(TeacherError::Data(
             "there is no labelled text to train on, or none to judge by".into(),
         ));
     }
-    std::fs::create_dir_all(folder).map_err(|e| TeacherError::io(folder, e))?;
+    config.math.check(device)?;
     let lengths: Vec<usize> = train.iter().map(|row| row.ids.len()).collect();
-    let steps_an_epoch = train.len().div_ceil(config.batch_size);
-    let steps = ((steps_an_epoch as f64 * config.epochs).round() as usize).max(1);
-    let dropout = (
-        start.bert_config.hidden_dropout_prob,
-        start.bert_config.attention_probs_dropout_prob,
-    );
-    let mut training = begin(start.bert, config);
-    let mut progress = match checkpoint::load::<_, Progress>(folder, &mut training)? {
-        Some(progress) => {
-            checkpoint::check_steps(folder, progress.steps, steps)?;
-            progress
-        }
-        None => Progress {
-            steps,
-            ..Progress::default()
-        },
+    let schedule = Schedule {
+        lengths: &lengths,
+        batch_size: config.batch_size,
+        micro_batch: config.micro_batch,
+        epochs: config.epochs,
+        learning_rate: config.learning_rate,
+        warmup: config.warmup,
+        clip: config.clip,
+        average_decay: config.average_decay,
+        evaluate_every: config.evaluate_every,
+        seed: config.seed,
     };
-    let mut batches = (usize::MAX, Vec::new());
-    while progress.step < steps {
-        let epoch = progress.step / steps_an_epoch;
-        if batches.0 != epoch {
-            let order = epoch_batches(&lengths, config.batch_size, config.seed, epoch as u64);
-            batches = (epoch, order);
-        }
-        let rows: Vec<&Labelled> = batches.1[progress.step % steps_an_epoch]
-            .iter()
-            .map(|&i| &train[i])
-            .collect();
-        let seed = config
-            .seed
-            .wrapping_mul(1_000_003)
-            .wrapping_add(progress.step as u64)
-            .wrapping_mul(2);
-        let masks = |half| DropoutMasks::new(seed.wrapping_add(half), dropout.0, dropout.1);
-        let (mut gradients, loss) =
-            of_batch(&training.module, &rows, device, |bert, rows, half| {
-                cross_entropy(bert, rows, masks(half), device)
-            });
-        clip(&training.module, &mut gradients, config.clip);
-        let rate = config.learning_rate * warmup_linear(progress.step, steps, config.warmup);
-        training.module = training
-            .optimizer
-            .step(rate, training.module.clone(), gradients);
-        let decay = decay_at(progress.step, config.average_decay);
-        training.average = average(training.average.clone(), &training.module, decay);
-        progress.step += 1;
-        progress.loss.add(loss);
-        if progress.step.is_multiple_of(config.evaluate_every) || progress.step == steps {
-            evaluate(&training, &mut progress, dev, folder)?;
-            checkpoint::save(folder, progress.step, &training, &progress)?;
-        }
-        report(&progress);
+    let task = FineTuning {
+        math: config.math,
+        rates: Rates {
+            hidden: start.bert_config.hidden_dropout_prob,
+            attention: start.bert_config.attention_probs_dropout_prob,
+        },
+        train,
+        dev,
+        device,
+    };
+    let start = begin(start.bert, config);
+    let (bert, progress) = training::train(&task, start, &schedule, folder, device, report)?;
+    // What comes now reads every weight.
+    let bert = device::guarded(device, || {
+        Ok::<_, DeviceFailure>(bert.to_device(&Device::flex()))
+    })?;
+    Ok((bert, progress))
+}
+
+/// The task: sequences and their classes.
+struct FineTuning<'a> {
+    math: Math,
+    rates: Rates,
+    train: &'a [Labelled],
+    dev: &'a [Labelled],
+    device: &'a Device,
+}
+
+impl Task for FineTuning<'_> {
+    type Module = Bert;
+    type Batch = (Padded, TensorData);
+    type Evaluation = Evaluation;
+    type State = ();
+
+    fn prepare(&self, rows: &[usize], _seed: u64) -> Self::Batch {
+        let ids: Vec<&[u32]> = rows.iter().map(|&i| &*self.train[i].ids).collect();
+        let labels: Vec<i32> = rows.iter().map(|&i| self.train[i].label as i32).collect();
+        (Padded::new(&ids), TensorData::new(labels, [rows.len()]))
     }
-    let path = folder.join(BEST);
-    let best = weights::load(training.average, weights::read(&path)?, &path)?;
-    Ok((best, progress))
-}
 
-/// Mean cross-entropy of some rows.
-fn cross_entropy(
-    bert: &Bert,
-    rows: &[&Labelled],
-    dropout: DropoutMasks,
-    device: &Device,
-) -> Tensor<1> {
-    let ids: Vec<&[u32]> = rows.iter().map(|row| row.ids.as_slice()).collect();
-    let labels: Vec<i32> = rows.iter().map(|row| row.label as i32).collect();
-    let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [rows.len()]), device);
-    let logits = bert.forward(encode::batch(&ids, device), Some(dropout));
-    CrossEntropyLossConfig::new()
-        .init(device)
-        .forward(logits, labels)
-}
+    /// Mean cross-entropy.
+    fn loss(
+        &self,
+        bert: &Bert,
+        (ids, labels): Self::Batch,
+        dropout: Dropout,
+        (): &(),
+    ) -> Tensor<1> {
+        let pass = Pass::training(self.math, dropout, self.rates);
+        let logits = bert.forward(ids.on(self.device), pass);
+        CrossEntropyLossConfig::new()
+            .init(self.device)
+            .forward(logits, Tensor::<1, Int>::from_data(labels, self.device))
+    }
 
-const BEST: &str = "best.safetensors";
+    fn loss_scale(&self) -> f64 {
+        self.math.loss_scale()
+    }
+
+    fn evaluate(
+        &self,
+        plain: Bert,
+        average: &Bert,
+        progress: &Progress,
+        loss: f64,
+    ) -> Result<Verdict<Self>, DeviceFailure> {
+        let most = progress.micro_batch;
+        let evaluation = Evaluation {
+            step: progress.step,
+            loss,
+            accuracy: accuracy(&plain, self.dev, self.math, most)?,
+            average_accuracy: accuracy(average, self.dev, self.math, most)?,
+        };
+        let is_best = progress
+            .best
+            .as_ref()
+            .is_none_or(|best| evaluation.better() > best.better());
+        let keep = is_best.then(|| {
+            match evaluation.accuracy > evaluation.average_accuracy {
+                true => plain,
+                false => average.clone(),
+            }
+        });
+        Ok(Verdict { evaluation, keep })
+    }
+}
 
 fn begin(mut bert: Bert, config: &TrainConfig) -> Training<Bert> {
     let adam = AdamWConfig::new().with_epsilon(1e-8);
@@ -255,56 +278,30 @@ fn begin(mut bert: Bert, config: &TrainConfig) -> Training<Bert> {
     }
 }
 
-fn evaluate(
-    training: &Training<Bert>,
-    progress: &mut Progress,
-    dev: &[Labelled],
-    folder: &Path,
-) -> Result<(), TeacherError> {
-    let plain = training.module.valid();
-    let evaluation = Evaluation {
-        step: progress.step,
-        loss: progress.loss.take(),
-        accuracy: accuracy(&plain, dev),
-        average_accuracy: accuracy(&training.average, dev),
-    };
-    let is_best = progress
-        .best
-        .as_ref()
-        .is_none_or(|best| evaluation.better() > best.better());
-    if is_best {
-        let best = if evaluation.accuracy > evaluation.average_accuracy {
-            &plain
-        } else {
-            &training.average
-        };
-        let path = folder.join(BEST);
-        files::write_whole(&path, &weights::to_bytes(best, Precision::Float32)?)
-            .map_err(|e| TeacherError::io(&path, e))?;
-        progress.best = Some(evaluation.clone());
-    }
-    progress.history.push(evaluation.clone());
-    progress.evaluation = Some(evaluation);
-    Ok(())
-}
-
-/// Share of `rows` that `bert`, on a plain device, classifies rightly.
-pub fn accuracy(bert: &Bert, rows: &[Labelled]) -> f64 {
+/// Share of `rows` that `bert`, on a plain device, classifies rightly, computed at most `most` at a time.
+///
+/// # Errors
+/// The device fails.
+pub fn accuracy(
+    bert: &Bert,
+    rows: &[Labelled],
+    math: Math,
+    most: usize,
+) -> Result<f64, DeviceFailure> {
     let device = bert.word_embeddings.val().device();
     let mut order: Vec<&Labelled> = rows.iter().collect();
     order.sort_by_key(|row| row.ids.len());
-    let right: usize = order
-        .chunks(32)
-        .map(|chunk| {
-            let ids: Vec<&[u32]> = chunk.iter().map(|row| row.ids.as_slice()).collect();
-            let logits = bert.forward(encode::batch(&ids, &device), None);
-            let classes: Vec<i64> = logits.argmax(1).into_data().iter::<i64>().collect();
-            chunk
-                .iter()
-                .zip(classes)
-                .filter(|(row, class)| row.label as i64 == *class)
-                .count()
-        })
-        .sum();
-    right as f64 / rows.len() as f64
+    let mut answers = Vec::new();
+    for chunk in order.chunks(most.clamp(1, 32)) {
+        let ids: Vec<&[u32]> = chunk.iter().map(|row| row.ids.as_slice()).collect();
+        let logits = bert.forward(Padded::new(&ids).on(&device), Pass::answer(math));
+        answers.push(logits.argmax(1));
+    }
+    let answers = device::integers(Tensor::cat(answers, 0))?;
+    let right = order
+        .iter()
+        .zip(answers)
+        .filter(|(row, class)| row.label as i64 == *class)
+        .count();
+    Ok(right as f64 / rows.len() as f64)
 }

@@ -53,6 +53,25 @@ pub(super) fn read(path: &Path) -> Result<Weights, TeacherError> {
     Ok(weights)
 }
 
+/// Adds `share` times the weights `more` to `sum`, or says which of them doesn't fit.
+pub(super) fn add(sum: &mut Weights, more: Weights, share: f64) -> Result<(), String> {
+    let is_first = sum.is_empty();
+    for (name, (shape, values)) in more {
+        let scaled = values.iter().map(|&v| (f64::from(v) * share) as f32);
+        match sum.get_mut(&name) {
+            Some((known, total)) if *known == shape => {
+                total.iter_mut().zip(scaled).for_each(|(t, v)| *t += v);
+            }
+            None if is_first => {
+                let scaled = scaled.collect();
+                sum.insert(name, (shape, scaled));
+            }
+            _ => return Err(format!("{name} has no counterpart of its shape in the others")),
+        }
+    }
+    Ok(())
+}
+
 fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
     let bytes = view.data();
     Some(match view.dtype() {

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 /// `decay · average + (1 − decay) · module`, for every parameter that is trained.
 ///
 /// `module` lies on an autodiff device, `average` was made from it with `valid()`.
-pub fn average<M: Module>(average: M, module: &M, decay: f64) -> M {
+pub(super) fn average<M: Module>(average: M, module: &M, decay: f64) -> M {
     let mut values = Values::default();
     module.visit(&mut values);
     values.0.reverse();
@@ -17,7 +17,7 @@ pub fn average<M: Module>(average: M, module: &M, decay: f64) -> M {
 }
 
 /// The decay of a step, from 0: smaller at first, so that the average forgets the start.
-pub fn decay_at(step: usize, decay: f64) -> f64 {
+pub(super) fn decay_at(step: usize, decay: f64) -> f64 {
     let step = step as f64;
     decay.min((1.0 + step) / (10.0 + step))
 }

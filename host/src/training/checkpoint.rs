@@ -53,7 +53,7 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { path, source }
     }
@@ -88,7 +88,7 @@ struct Pointer<P> {
 ///
 /// # Errors
 /// A file can't be written; the checkpoint before is then still there.
-pub fn save<M: Module, P: Serialize>(
+pub(super) fn save<M: Module, P: Serialize>(
     folder: &Path,
     step: usize,
     training: &Training<M>,
@@ -124,7 +124,7 @@ pub fn save<M: Module, P: Serialize>(
 ///
 /// # Errors
 /// It has not.
-pub fn check_steps(folder: &Path, known: usize, steps: usize) -> Result<(), CheckpointError> {
+pub(super) fn check_steps(folder: &Path, known: usize, steps: usize) -> Result<(), CheckpointError> {
     if known == steps {
         return Ok(());
     }
@@ -141,7 +141,7 @@ pub fn check_steps(folder: &Path, known: usize, steps: usize) -> Result<(), Chec
 ///
 /// # Errors
 /// The file can't be written.
-pub fn save_best<M: Module>(folder: &Path, step: usize, module: &M) -> Result<(), CheckpointError> {
+pub(super) fn save_best<M: Module>(folder: &Path, step: usize, module: &M) -> Result<(), CheckpointError> {
     let path = folder.join(format!("{BEST}{step}"));
     std::fs::create_dir_all(&path).map_err(CheckpointError::io(&path))?;
     let path = path.join("weights");
@@ -156,7 +156,7 @@ pub fn save_best<M: Module>(folder: &Path, step: usize, module: &M) -> Result<()
 ///
 /// # Errors
 /// A file can't be read or isn't of such a module.
-pub fn load_best<M: Module>(folder: &Path, step: usize, module: M) -> Result<M, CheckpointError> {
+pub(super) fn load_best<M: Module>(folder: &Path, step: usize, module: M) -> Result<M, CheckpointError> {
     let path = folder.join(format!("{BEST}{step}")).join("weights");
     ModuleRecord::load(&path)
         .and_then(|record| module.try_load_record(record))
@@ -167,7 +167,7 @@ pub fn load_best<M: Module>(folder: &Path, step: usize, module: M) -> Result<M, 
 ///
 /// # Errors
 /// A folder can't be read or removed.
-pub fn keep_best(folder: &Path, step: usize) -> Result<(), CheckpointError> {
+pub(super) fn keep_best(folder: &Path, step: usize) -> Result<(), CheckpointError> {
     remove_others(folder, BEST, &folder.join(format!("{BEST}{step}")))
 }
 
@@ -188,7 +188,7 @@ fn remove_others(folder: &Path, prefix: &str, kept: &Path) -> Result<(), Checkpo
 ///
 /// # Errors
 /// A file can't be read or isn't a checkpoint of such a training.
-pub fn load<M: Module, P: DeserializeOwned>(
+pub(super) fn load<M: Module, P: DeserializeOwned>(
     folder: &Path,
     training: &mut Training<M>,
 ) -> Result<Option<P>, CheckpointError> {

@@ -1,43 +1,71 @@
-//! Gradients of a batch: computed in halves side by side, added up.
+//! Gradients of a batch: computed part by part, some of them side by side, and added up.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
-/// Gradients and value of the mean loss of a batch. `loss` gives the mean loss of the rows it is handed, and gets the number
-/// of the half beside. Small matrix products don't fill several cores; halves of the batch side by side do.
-pub fn of_batch<M: Module + Sync, R: Sync>(
-    module: &M,
-    rows: &[R],
-    device: &Device,
-    loss: impl Fn(&M, &[R], u64) -> Tensor<1> + Sync,
-) -> (GradientsParams, f64) {
-    let of_half = |half: &[R], number| {
-        // A fork has a graph of its own, so that the halves don't wait for each other.
-        let module = module.clone().fork(device);
-        let share = half.len() as f64 / rows.len() as f64;
-        let loss = loss(&module, half, number) * share;
-        let gradients = GradientsParams::from_grads(loss.backward(), &module);
-        (gradients, f64::from(loss.into_scalar::<f32>()))
-    };
-    let (first, second) = rows.split_at(rows.len().div_ceil(2));
-    if second.is_empty() {
-        return of_half(first, 0);
+use crate::device;
+
+/// Part of a batch.
+pub(super) struct Part<B> {
+    /// Its rows.
+    pub(super) batch: B,
+    /// Its share of the batch's rows; those of all parts add up to 1.
+    pub(super) share: f64,
+}
+
+/// How many parts of a batch a device computes at once. Small matrix products don't fill several cores; halves of the batch
+/// side by side do. A card is filled by one.
+pub(super) fn side_by_side(device: &Device) -> usize {
+    match device::is_processor(device) {
+        true => 2,
+        false => 1,
     }
-    std::thread::scope(|scope| {
-        let other = scope.spawn(|| of_half(second, 1));
-        let (mut gradients, loss) = of_half(first, 0);
-        match other.join() {
-            Ok((mut more, loss_of_more)) => {
-                module.visit(&mut Add {
-                    to: &mut gradients,
-                    from: &mut more,
-                });
-                (gradients, loss + loss_of_more)
+}
+
+/// Gradients of `scale` times the mean loss of a batch, and each part's share of that loss, still on the device. `loss` gives the
+/// mean loss of the part it is handed, and gets its number beside.
+pub(super) fn of_parts<M: Module + Sync, B: Send>(
+    module: &M,
+    parts: Vec<Part<B>>,
+    device: &Device,
+    scale: f64,
+    loss: impl Fn(&M, B, usize) -> Tensor<1> + Sync,
+) -> (GradientsParams, Vec<Tensor<1>>) {
+    let of_part = |part: Part<B>, number| {
+        // A fork has a graph of its own, so that parts don't wait for each other.
+        let module = module.clone().fork(device);
+        let loss = loss(&module, part.batch, number) * part.share;
+        let gradients = GradientsParams::from_grads((loss.clone() * scale).backward(), &module);
+        (gradients, loss.inner())
+    };
+    let (mut sum, mut losses) = (GradientsParams::new(), Vec::new());
+    let mut take = |(mut gradients, loss): (GradientsParams, Tensor<1>)| {
+        module.visit(&mut Add {
+            to: &mut sum,
+            from: &mut gradients,
+        });
+        losses.push(loss);
+    };
+    let at_once = side_by_side(device);
+    let mut parts = parts.into_iter().enumerate();
+    while let Some((number, first)) = parts.next() {
+        std::thread::scope(|scope| {
+            let others: Vec<_> = parts
+                .by_ref()
+                .take(at_once - 1)
+                .map(|(number, part)| scope.spawn(move || of_part(part, number)))
+                .collect();
+            take(of_part(first, number));
+            for other in others {
+                match other.join() {
+                    Ok(done) => take(done),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
             }
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+        });
+    }
+    (sum, losses)
 }
 
 struct Add<'a> {

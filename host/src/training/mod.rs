@@ -1,19 +1,28 @@
-//! What the training of a teacher and of a student share: gradients, dropout, averaging, clipping, learning rates, order,
-//! checkpoints.
+//! The training of teachers and of students: one [`trainer`] for every [`Task`] and device, with gradients, dropout, averaging,
+//! clipping, learning rates, order and checkpoints.
 
 mod average;
 pub mod checkpoint;
 mod clip;
 mod dropout;
+mod error;
+mod feed;
 mod gradients;
 mod mean_loss;
 mod order;
+mod progress;
 mod schedule;
+mod task;
+pub mod trainer;
 
-pub use average::{average, decay_at};
-pub use clip::clip;
+use average::{average, decay_at};
+use clip::clip;
+use mean_loss::MeanLoss;
+
 pub use dropout::Dropout;
-pub use gradients::of_batch;
-pub use mean_loss::MeanLoss;
+pub use error::TrainingError;
 pub use order::epoch_batches;
-pub use schedule::warmup_linear;
+pub use progress::{OfStep, Progress};
+pub use schedule::Schedule;
+pub use task::{Task, Verdict};
+pub use trainer::train;

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
-use super::common::{self, Common, DeviceArgs, ReadArgs, SeedArgs};
+use super::common::{self, Common, DeviceArgs, MicroBatchArgs, ReadArgs, SeedArgs};
 use super::output::{self, Table, percent, thousands};
-use super::{UsageError, run_folder};
+use super::{UsageError, interrupt, run_folder};
 use crate::data::Dataset;
 use crate::distill::{self, Budget, Plan, Report, Task, budget};
 use crate::files;
@@ -83,6 +83,8 @@ pub struct Args {
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
+    micro_batch: MicroBatchArgs,
+    #[command(flatten)]
     seed: SeedArgs,
     #[command(flatten)]
     read: ReadArgs,
@@ -148,7 +150,7 @@ impl Content {
 pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     let train_config = train_config(args)?;
     let device = args.device.open()?;
-    let (mut task, mut teacher) = prepare(args, common, &device)?;
+    let (mut task, mut teacher) = prepare(args, common)?;
     if task.dev.labelled() == 0 {
         label_by_teacher(&mut task.dev, teacher.as_deref_mut(), common)?;
     }
@@ -185,12 +187,16 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     begin(&plan, &task, teacher.as_deref())?;
 
     let mut stages = Stages::new(common, &plan);
+    interrupt::listen();
     let report = distill::distill(
         &plan,
         &task,
         teacher.as_deref_mut(),
         &device,
-        &mut |event| stages.show(event),
+        &mut |event| {
+            stages.show(event);
+            interrupt::go_on()
+        },
     )?;
     stages.end();
     let path = plan.folder.join("report.json");
@@ -254,6 +260,7 @@ fn train_config(args: &Args) -> Result<TrainConfig, UsageError> {
     Ok(TrainConfig {
         batch_size: args.batch_size,
         learning_rate: args.learning_rate,
+        micro_batch: args.micro_batch.most(),
         seed: args.seed.seed,
         loss: LossConfig {
             alpha: args.alpha,

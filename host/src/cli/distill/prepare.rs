@@ -7,13 +7,12 @@ use crate::cli::UsageError;
 use crate::cli::common::{self, Common};
 use crate::data::{Dataset, Example, overlap};
 use crate::distill::Task;
-use crate::teacher::{self, Teacher};
+use crate::teacher::Teacher;
 
 /// Reads the data and opens the teacher; the sets have the labels of the task, and no text of dev is among the others.
 pub(super) fn prepare(
     args: &Args,
     common: &Common,
-    device: &burn::tensor::Device,
 ) -> anyhow::Result<(Task, Option<Box<dyn Teacher>>)> {
     let shipped = args.data.is_none();
     let path = args
@@ -23,13 +22,14 @@ pub(super) fn prepare(
     let mut train = args.read.read(&path, None, common)?;
     let mut teacher = match args.labels_only {
         true => None,
-        false => Some(teacher::open(
-            &args
-                .teacher
-                .clone()
-                .unwrap_or_else(|| common::shipped(common::TEACHER)),
-            device,
-        )?),
+        false => Some(
+            args.device.teacher(
+                &args
+                    .teacher
+                    .clone()
+                    .unwrap_or_else(|| common::shipped(common::TEACHER)),
+            )?,
+        ),
     };
     if train.labels.is_empty() {
         // Texts without labels: the task is the teacher's.

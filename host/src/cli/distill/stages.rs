@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::common::Common;
+use crate::cli::common::{Common, MemoryNote};
 use crate::cli::output::{percent, thousands};
 use crate::cli::{progress, run_folder};
 use crate::distill::{Event, Plan};
@@ -13,6 +13,7 @@ pub(super) struct Stages<'a> {
     common: &'a Common,
     folder: &'a Path,
     bar: Option<(&'static str, indicatif::ProgressBar)>,
+    memory: MemoryNote,
 }
 
 impl<'a> Stages<'a> {
@@ -21,6 +22,7 @@ impl<'a> Stages<'a> {
             common,
             folder: &plan.folder,
             bar: None,
+            memory: MemoryNote::new(),
         }
     }
 
@@ -74,9 +76,12 @@ impl<'a> Stages<'a> {
                 ));
             }
             Event::Train(state) => {
+                let memory = self.memory.line(state.micro_batch);
                 let bar = self.bar("training", state.step, state.steps).clone();
-                if let Some(evaluation) = state.evaluation.as_ref().filter(|e| e.step == state.step)
-                {
+                if let Some(line) = memory {
+                    bar.suspend(|| common.warn(line));
+                }
+                if let Some(evaluation) = state.fresh() {
                     let line = line(evaluation);
                     bar.set_message(line.clone());
                     bar.suspend(|| common.note(&line));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cli::common::{self, Common, DeviceArgs, ReadArgs};
-use crate::cli::progress;
+use crate::cli::{interrupt, progress};
 use crate::teacher;
 
 /// Arguments of `thimble teacher label`.
@@ -39,15 +39,17 @@ pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         .teacher
         .clone()
         .unwrap_or_else(|| common::shipped(common::TEACHER));
-    let mut teacher = teacher::open(&path, &args.device.open()?)?;
+    let mut teacher = args.device.teacher(&path)?;
     let data = args.read.read(&args.data, None, common)?;
     let bar = progress::bar(common, "labelling", data.len());
-    teacher::label::label(teacher.as_mut(), &data, &args.out, |done| {
+    interrupt::listen();
+    teacher::label::label(teacher.as_mut(), &data, &args.out, &mut |done| {
         if bar.position() == 0 {
             bar.set_position(done as u64);
             bar.reset_eta();
         }
         bar.set_position(done as u64);
+        interrupt::go_on()
     })?;
     bar.finish_and_clear();
     common.note(format!(

@@ -1,5 +1,6 @@
-//! `thimble teacher`: fine-tune a BERT, write its soft targets, pack it for shipping.
+//! `thimble teacher`: fine-tune a BERT, write its soft targets, average and pack it.
 
+mod average;
 mod label;
 mod pack;
 mod train;
@@ -21,6 +22,8 @@ enum Command {
     Train(train::Args),
     /// Write a teacher's logits for every row of a data file
     Label(label::Args),
+    /// Write the mean of the weights of several fine-tunings
+    Average(average::Args),
     /// Write a teacher with 8-bit weights, a quarter of the size
     Pack(pack::Args),
 }
@@ -33,6 +36,7 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     match &args.command {
         Command::Train(args) => train::run(args, common),
         Command::Label(args) => label::run(args, common),
+        Command::Average(args) => average::run(args, common),
         Command::Pack(args) => pack::run(args, common),
     }
 }

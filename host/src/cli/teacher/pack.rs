@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::cli::common::{Common, DeviceArgs};
-use crate::teacher::{BertTeacher, Precision};
+use burn::tensor::Device;
+
+use crate::cli::common::Common;
+use crate::teacher::{BertTeacher, Math, Precision};
 
 /// Arguments of `thimble teacher pack`.
 #[derive(Debug, clap::Args)]
@@ -16,8 +18,6 @@ pub(super) struct Args {
     /// Folder for the packed teacher
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
-    #[command(flatten)]
-    device: DeviceArgs,
 }
 
 /// Reads a teacher and writes it with int8 matrices.
@@ -25,7 +25,7 @@ pub(super) struct Args {
 /// # Errors
 /// The teacher can't be read, or the folder can't be written.
 pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
-    let teacher = BertTeacher::read(&args.teacher, &args.device.open()?)?;
+    let teacher = BertTeacher::read(&args.teacher, &Device::flex(), Math::F32)?;
     teacher.pack(&args.teacher, &args.out, Precision::Int8)?;
     common.note(format!("written to {}", args.out.display()));
     Ok(())

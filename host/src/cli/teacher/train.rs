@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::cli::common::{self, Common, DeviceArgs, ReadArgs, SeedArgs};
-use crate::cli::{UsageError, output, progress, run_folder};
+use crate::cli::common::{
+    self, Common, DeviceArgs, MemoryNote, MicroBatchArgs, ReadArgs, SeedArgs,
+};
+use crate::cli::{UsageError, interrupt, output, progress, run_folder};
 use crate::data::{Dataset, overlap};
 use crate::teacher::encode::Encoder;
 use crate::teacher::train::{self, Evaluation, Labelled, Progress, Start, TrainConfig};
@@ -59,6 +61,8 @@ pub(super) struct Args {
     json: bool,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    micro_batch: MicroBatchArgs,
     #[command(flatten)]
     seed: SeedArgs,
     #[command(flatten)]
@@ -118,7 +122,8 @@ pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         bert_config: bert_config.clone(),
     };
     let bar = progress::bar(common, "training", 0);
-    let report = |state: &Progress| {
+    let mut memory = MemoryNote::new();
+    let mut report = |state: &Progress| {
         bar.set_length(state.steps as u64);
         if bar.position() == 0 {
             // A resumed training's rate counts from here.
@@ -126,14 +131,28 @@ pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
             bar.reset_eta();
         }
         bar.set_position(state.step as u64);
-        if let Some(evaluation) = state.evaluation.as_ref().filter(|e| e.step == state.step) {
+        if let Some(line) = memory.line(state.micro_batch) {
+            bar.suspend(|| common.warn(line));
+        }
+        if let Some(evaluation) = state.fresh() {
             run_folder::write_metrics(&folder, &state.history, common);
             let line = line(evaluation);
             bar.set_message(line.clone());
             bar.suspend(|| common.note(&line));
         }
+        interrupt::go_on()
     };
-    let (bert, state) = train::train(start, &config, &rows[0], &rows[1], &folder, &device, report)?;
+    interrupt::listen();
+    let [train_rows, dev_rows] = &rows;
+    let (bert, state) = train::train(
+        start,
+        &config,
+        train_rows,
+        dev_rows,
+        &folder,
+        &device,
+        &mut report,
+    )?;
     bar.finish_and_clear();
     BertTeacher::write(&bert, &bert_config, &base, &args.out, Precision::Float32)?;
     let answer = Answer {
@@ -201,6 +220,8 @@ fn config(args: &Args) -> Result<TrainConfig, UsageError> {
         max_pieces: args.max_pieces,
         evaluate_every: args.evaluate_every,
         average_decay: args.average_decay,
+        math: args.device.math,
+        micro_batch: args.micro_batch.most(),
         train_embeddings: args.train_embeddings,
         seed: args.seed.seed,
         ..TrainConfig::default()
