@@ -58,8 +58,12 @@ fn training(bencher: Bencher<'_, '_>) {
 fn labelling(bencher: Bencher<'_, '_>) {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models");
     let device = device::open("cpu").expect("the processor");
-    let mut teacher =
-        teacher::open(&models.join("teacher-sst2-minilm"), &device, teacher::Math::F32).expect("the shipped teacher");
+    let mut teacher = teacher::open(
+        &models.join("teacher-sst2-minilm"),
+        &device,
+        teacher::Math::F32,
+    )
+    .expect("the shipped teacher");
     let dev = data::read(
         &models.join("data/sst2.dev.tsv"),
         &data::ReadOptions::default(),

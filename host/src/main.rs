@@ -12,7 +12,11 @@ fn main() -> ExitCode {
         Err(error) if cli::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nobody is left to tell if standard error is closed as well.
-            let sign = if cli::was_interrupted() { "" } else { "error: " };
+            let sign = if cli::was_interrupted() {
+                ""
+            } else {
+                "error: "
+            };
             let _ = writeln!(std::io::stderr(), "{sign}{error:#}");
             cli::exit_code(&error)
         }

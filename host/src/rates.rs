@@ -9,13 +9,13 @@ use burn::tensor::Device;
 use serde::Serialize;
 
 use crate::data::{Dataset, Example};
+use crate::student;
 use crate::student::train::{Lessons, Start};
 use crate::student::{Row, StudentConfig, StudentError};
 use crate::teacher::train::Labelled;
 use crate::teacher::{self, BertConfig, Math, TeacherError};
 use crate::training::trainer::READ_EVERY;
 use crate::training::{Progress, TrainingError};
-use crate::student;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy)]
@@ -97,11 +97,7 @@ impl Clock {
     }
 
     /// The rate, if the training was ended by this clock.
-    fn read<T, E>(
-        self,
-        result: Result<T, E>,
-        stopped: impl Fn(&E) -> bool,
-    ) -> Result<Rate, E> {
+    fn read<T, E>(self, result: Result<T, E>, stopped: impl Fn(&E) -> bool) -> Result<Rate, E> {
         match (result, self.rate) {
             (Err(error), _) if !stopped(&error) => Err(error),
             (_, Some(rate)) => Ok(rate),
@@ -158,9 +154,10 @@ pub fn fine_tuning(
         device,
         &mut |progress| clock.see(progress),
     );
-    clock.read(result, |error| {
-        matches!(error, TeacherError::Training(error) if is_stop(error))
-    })
+    clock.read(
+        result,
+        |error| matches!(error, TeacherError::Training(error) if is_stop(error)),
+    )
 }
 
 /// Labelling by the teacher of a folder, from texts to the file of soft targets.
@@ -241,7 +238,8 @@ pub fn student(
     let result = student::train::train(start, &how, lessons, scratch, device, &mut |progress| {
         clock.see(progress)
     });
-    clock.read(result, |error| {
-        matches!(error, StudentError::Training(error) if is_stop(error))
-    })
+    clock.read(
+        result,
+        |error| matches!(error, StudentError::Training(error) if is_stop(error)),
+    )
 }

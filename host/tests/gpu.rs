@@ -83,7 +83,9 @@ fn best(metrics: &Path, columns: &[usize]) -> f64 {
     let text = std::fs::read_to_string(metrics).unwrap();
     let cells = text.lines().skip(1).flat_map(|line| {
         let cells: Vec<&str> = line.split(',').collect();
-        columns.iter().map(move |&i| cells[i].parse::<f64>().unwrap())
+        columns
+            .iter()
+            .map(move |&i| cells[i].parse::<f64>().unwrap())
     });
     cells.fold(0.0, f64::max)
 }
@@ -103,11 +105,16 @@ fn fine_tuning_comes_to_the_same() {
         "--base",
         teacher.to_str().unwrap(),
         "--epochs",
-        "8",
+        "10",
         "--batch-size",
         "16",
         "--learning-rate",
-        "2e-3",
+        "4e-3",
+        "--average-decay",
+        "0.9",
+        "--train-embeddings",
+        "--evaluate-every",
+        "50",
     ];
     let [here, there] = on_both(folder.path(), &arguments)
         .map(|out| best(&out.join("training/metrics.csv"), &[2, 3]));
@@ -136,7 +143,9 @@ fn a_student_comes_to_the_same() {
         "0.01",
     ];
     let runs = on_both(folder.path(), &arguments);
-    let [here, there] = runs.each_ref().map(|run| best(&run.join("metrics.csv"), &[2]));
+    let [here, there] = runs
+        .each_ref()
+        .map(|run| best(&run.join("metrics.csv"), &[2]));
     println!("student: dev accuracy {here} on the processor, {there} on the card");
     assert!(here > 0.9 && (here - there).abs() < 0.05, "{here} {there}");
     // What was trained on the card is a model like any other.

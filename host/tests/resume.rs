@@ -33,6 +33,31 @@ fn killed(folder: &Path, arguments: &[&str], is_time: impl Fn() -> bool) -> bool
     }
 }
 
+/// Starts `thimble`, sends it Ctrl-C as soon as `is_time` holds, and checks that it says where it stopped.
+fn interrupted(folder: &Path, arguments: &[&str], is_time: impl Fn() -> bool) {
+    let child = Command::new(env!("CARGO_BIN_EXE_thimble"))
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let end = Instant::now() + Duration::from_secs(120);
+    while !is_time() {
+        assert!(Instant::now() < end, "{arguments:?}: the moment never came");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(sent.success());
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("\nstopped after "), "{said}");
+    assert!(output.stdout.is_empty());
+}
+
 /// The step that a training's checkpoint names.
 fn step(folder: &Path) -> u64 {
     let text = std::fs::read(folder.join("training/progress.json")).unwrap_or_default();
@@ -134,6 +159,8 @@ fn teacher_label() {
         "the run ended before it could be killed"
     );
     assert!(!path.join("broken.jsonl").exists());
+    let before = bytes();
+    interrupted(path, &arguments("broken.jsonl"), || bytes() > before);
     // A line that was cut in the middle, as a full disk or a lost machine leaves it.
     let file = std::fs::OpenOptions::new()
         .write(true)
@@ -183,6 +210,8 @@ fn teacher_train() {
         killed(path, &arguments("broken"), || step(&broken) >= 100),
         "the run ended before it could be killed"
     );
+    assert!(step(&broken) < 300);
+    interrupted(path, &arguments("broken"), || step(&broken) >= 300);
     assert!(step(&broken) < 600);
     thimble_in(path, &arguments("broken"), b"").ok();
     let weights = |name: &str| std::fs::read(path.join(name).join("model.safetensors")).unwrap();

@@ -29,7 +29,8 @@ fn numbers(values: &Value) -> Vec<f64> {
 
 /// The largest difference of a logit between a teacher and what was written down.
 fn worst(teacher: &str, rows: &[(String, Vec<f64>)]) -> f64 {
-    let mut teacher = teacher::open(&root(teacher), &device::open("cpu").unwrap(), Math::F32).unwrap();
+    let mut teacher =
+        teacher::open(&root(teacher), &device::open("cpu").unwrap(), Math::F32).unwrap();
     let texts: Vec<&str> = rows.iter().map(|(text, _)| text.as_str()).collect();
     let logits = teacher.logits(&texts).unwrap();
     assert_eq!(logits.len(), rows.len());

@@ -15,7 +15,14 @@ pub(crate) fn run(install: bool) -> anyhow::Result<()> {
     let runtime = tempfile::tempdir()?;
     let mut command = Command::new(env!("CARGO"));
     command
-        .args(["test", "--release", "-p", "thimble-host", "--features", "wgpu"])
+        .args([
+            "test",
+            "--release",
+            "-p",
+            "thimble-host",
+            "--features",
+            "wgpu",
+        ])
         .args(["--test", "gpu", "--", "--nocapture", "--test-threads", "1"])
         .current_dir(crate::root());
     if std::env::var_os("XDG_RUNTIME_DIR").is_none() {

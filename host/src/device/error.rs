@@ -8,7 +8,9 @@ use super::Backend;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum DeviceError {
     /// The name is none of a device.
-    #[error("unknown device {name:?}; there are {names}; `thimble devices` lists those of this machine")]
+    #[error(
+        "unknown device {name:?}; there are {names}; `thimble devices` lists those of this machine"
+    )]
     Unknown {
         /// What was asked for.
         name: String,
@@ -16,7 +18,9 @@ pub enum DeviceError {
         names: String,
     },
     /// The device exists, but was not compiled in.
-    #[error("{name} is not in this build; build with `cargo build --release -p thimble-host --features {name}`")]
+    #[error(
+        "{name} is not in this build; build with `cargo build --release -p thimble-host --features {name}`"
+    )]
     NotBuilt {
         /// Name of the device and of the cargo feature that brings it.
         name: &'static str,
@@ -90,9 +94,14 @@ impl DeviceFailure {
     pub(super) fn of(message: &str) -> Self {
         let message = message.lines().last().unwrap_or("no reason given").trim();
         let lower = message.to_ascii_lowercase();
-        match ["out of memory", "outofmemory", "memory allocation", "not enough memory"]
-            .iter()
-            .any(|sign| lower.contains(sign))
+        match [
+            "out of memory",
+            "outofmemory",
+            "memory allocation",
+            "not enough memory",
+        ]
+        .iter()
+        .any(|sign| lower.contains(sign))
         {
             true => Self::Memory(message.to_owned()),
             false => Self::Other(message.to_owned()),

@@ -10,7 +10,7 @@ mod read;
 use burn::tensor::Device;
 
 pub use error::{DeviceError, DeviceFailure};
-pub use read::{floats, integers, guarded};
+pub use read::{floats, guarded, integers};
 
 /// A back end of burn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! Values back from a device, with its failures as errors.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::tensor::{Device, Int, Tensor};
 
@@ -22,8 +24,8 @@ pub fn integers<const D: usize>(tensor: Tensor<D, Int>) -> Result<Vec<i64>, Devi
     Ok(tensor.try_into_data()?.iter().collect())
 }
 
-/// Does `work` on a device. Back ends of graphics cards panic where a card gives up in the middle of something (its
-/// memory is full, say); here that becomes an error. A panic on the processor is a bug and goes on.
+/// Does `work` on a device. Back ends of graphics cards panic, on several threads, where a card gives up in the middle of
+/// something (its memory is full, say); here that becomes an error. A panic on the processor is a bug and goes on.
 ///
 /// # Errors
 /// Those of `work`, and a panic of a card's back end.
@@ -34,11 +36,31 @@ pub fn guarded<T, E: From<DeviceFailure>>(
     if is_processor(device) {
         return work();
     }
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+    silence();
+    GUARDED.fetch_add(1, Ordering::SeqCst);
+    let result = catch_unwind(AssertUnwindSafe(work));
+    GUARDED.fetch_sub(1, Ordering::SeqCst);
+    result.unwrap_or_else(|panic| {
         let message = panic
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied());
         Err(DeviceFailure::of(message.unwrap_or("no reason given")).into())
     })
+}
+
+/// How much work is under way whose panics become errors.
+static GUARDED: AtomicUsize = AtomicUsize::new(0);
+
+/// From here on a panic says nothing by itself while [`GUARDED`] work is under way.
+fn silence() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let loud = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if GUARDED.load(Ordering::SeqCst) == 0 {
+                loud(info);
+            }
+        }));
+    });
 }

@@ -112,7 +112,9 @@ pub fn distill(
         .into_iter()
         .flat_map(|set| set.texts())
         .collect();
-    let tokenizer = teacher.as_deref().map(|teacher| teacher.encoder().tokenizer());
+    let tokenizer = teacher
+        .as_deref()
+        .map(|teacher| teacher.encoder().tokenizer());
     let sized = budget::fit(plan, labels, |pieces| {
         Vocabulary::choose(tokenizer, &texts, pieces)
     })?;

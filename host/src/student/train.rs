@@ -148,7 +148,6 @@ pub fn train(
         ));
     }
     let device = &device.clone().autodiff();
-    device.seed(config.seed);
     let lengths: Vec<usize> = lessons
         .train
         .iter()
@@ -177,7 +176,10 @@ pub fn train(
         float_steps: ((steps as f64 * config.float_share) as usize).min(steps - 1),
         device,
     };
-    let first = begin(start.config.init(start.rows, start.classes, device), config);
+    let student = training::first_weights(config.seed, device, |device| {
+        Ok::<_, StudentError>(start.config.init(start.rows, start.classes, device))
+    })?;
+    let first = begin(student, config);
     let (student, progress) = training::train(&task, first, &schedule, folder, device, report)?;
     // What comes now is small, and reads every weight.
     let student = device::guarded(device, || {

@@ -9,7 +9,9 @@ use burn::tensor::{Device, Tensor};
 use super::bert::Bert;
 use super::encode::{Encoder, Padded};
 use super::weights::{self, Precision};
-use super::{BertConfig, CONFIG, MAX_PIECES, Math, Pass, TOKENIZER, Teacher, TeacherError, WEIGHTS};
+use super::{
+    BertConfig, CONFIG, MAX_PIECES, Math, Pass, TOKENIZER, Teacher, TeacherError, WEIGHTS,
+};
 use crate::device::{self, DeviceFailure};
 use crate::files;
 
@@ -128,7 +130,10 @@ impl BertTeacher {
         for folder in folders {
             let path = folder.join(CONFIG);
             if BertConfig::read(&path)? != config {
-                let why = format!("it describes another network, or other labels, than that of {}", first.display());
+                let why = format!(
+                    "it describes another network, or other labels, than that of {}",
+                    first.display()
+                );
                 return Err(TeacherError::invalid(&path, why));
             }
             let path = folder.join(WEIGHTS);

@@ -66,11 +66,7 @@ pub const MAX_PIECES: usize = 128;
 ///
 /// # Errors
 /// Nothing of that kind lies there, or it can't be read; the message names the file.
-pub fn open(
-    path: &Path,
-    device: &Device,
-    math: Math,
-) -> Result<Box<dyn Teacher>, TeacherError> {
+pub fn open(path: &Path, device: &Device, math: Math) -> Result<Box<dyn Teacher>, TeacherError> {
     if path.is_dir() {
         if path.join(WEIGHTS).is_file() {
             return Ok(Box::new(BertTeacher::read(path, device, math)?));

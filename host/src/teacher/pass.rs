@@ -8,9 +8,7 @@ use super::TeacherError;
 use crate::training::Dropout;
 
 /// Number format of the factors of matrix products. Weights, sums, normalisation, softmax and loss are `f32` with each of them.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Math {
     /// 32 bits; on cards that have it, burn multiplies with TF32 units

@@ -124,8 +124,9 @@ pub fn start(
     seed: u64,
     device: &Device,
 ) -> Result<Bert, TeacherError> {
-    device.seed(seed);
-    bert_teacher::load(folder, config, classes, fresh, device)
+    training::first_weights(seed, device, |device| {
+        bert_teacher::load(folder, config, classes, fresh, device)
+    })
 }
 
 /// The state that a training starts from.
@@ -247,11 +248,9 @@ impl Task for FineTuning<'_> {
             .best
             .as_ref()
             .is_none_or(|best| evaluation.better() > best.better());
-        let keep = is_best.then(|| {
-            match evaluation.accuracy > evaluation.average_accuracy {
-                true => plain,
-                false => average.clone(),
-            }
+        let keep = is_best.then(|| match evaluation.accuracy > evaluation.average_accuracy {
+            true => plain,
+            false => average.clone(),
         });
         Ok(Verdict { evaluation, keep })
     }

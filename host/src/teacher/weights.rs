@@ -66,7 +66,11 @@ pub(super) fn add(sum: &mut Weights, more: Weights, share: f64) -> Result<(), St
                 let scaled = scaled.collect();
                 sum.insert(name, (shape, scaled));
             }
-            _ => return Err(format!("{name} has no counterpart of its shape in the others")),
+            _ => {
+                return Err(format!(
+                    "{name} has no counterpart of its shape in the others"
+                ));
+            }
         }
     }
     Ok(())

@@ -124,7 +124,11 @@ pub(super) fn save<M: Module, P: Serialize>(
 ///
 /// # Errors
 /// It has not.
-pub(super) fn check_steps(folder: &Path, known: usize, steps: usize) -> Result<(), CheckpointError> {
+pub(super) fn check_steps(
+    folder: &Path,
+    known: usize,
+    steps: usize,
+) -> Result<(), CheckpointError> {
     if known == steps {
         return Ok(());
     }
@@ -141,7 +145,11 @@ pub(super) fn check_steps(folder: &Path, known: usize, steps: usize) -> Result<(
 ///
 /// # Errors
 /// The file can't be written.
-pub(super) fn save_best<M: Module>(folder: &Path, step: usize, module: &M) -> Result<(), CheckpointError> {
+pub(super) fn save_best<M: Module>(
+    folder: &Path,
+    step: usize,
+    module: &M,
+) -> Result<(), CheckpointError> {
     let path = folder.join(format!("{BEST}{step}"));
     std::fs::create_dir_all(&path).map_err(CheckpointError::io(&path))?;
     let path = path.join("weights");
@@ -156,7 +164,11 @@ pub(super) fn save_best<M: Module>(folder: &Path, step: usize, module: &M) -> Re
 ///
 /// # Errors
 /// A file can't be read or isn't of such a module.
-pub(super) fn load_best<M: Module>(folder: &Path, step: usize, module: M) -> Result<M, CheckpointError> {
+pub(super) fn load_best<M: Module>(
+    folder: &Path,
+    step: usize,
+    module: M,
+) -> Result<M, CheckpointError> {
     let path = folder.join(format!("{BEST}{step}")).join("weights");
     ModuleRecord::load(&path)
         .and_then(|record| module.try_load_record(record))

@@ -71,9 +71,8 @@ mod tests {
     fn clipped(gradients: [f32; 4], bound: f64, scale: f64) -> Vec<f32> {
         let device = Device::flex();
         let layer: Linear = LinearConfig::new(1, 2).init(&device.clone().autodiff());
-        let tensor = |values: [f32; 2]| {
-            Tensor::<1>::from_floats(values, &device).mul_scalar(scale as f32)
-        };
+        let tensor =
+            |values: [f32; 2]| Tensor::<1>::from_floats(values, &device).mul_scalar(scale as f32);
         let bias = layer.bias.as_ref().unwrap().id;
         let mut params = GradientsParams::new();
         params.register(

@@ -12,6 +12,7 @@ mod mean_loss;
 mod order;
 mod progress;
 mod schedule;
+mod start;
 mod task;
 pub mod trainer;
 
@@ -24,5 +25,6 @@ pub use error::TrainingError;
 pub use order::epoch_batches;
 pub use progress::{OfStep, Progress};
 pub use schedule::Schedule;
+pub use start::first_weights;
 pub use task::{Task, Verdict};
 pub use trainer::train;

@@ -44,9 +44,21 @@ pub fn train<T: Task>(
 ) -> Result<(T::Module, ProgressOf<T>), TrainingError> {
     std::fs::create_dir_all(folder).map_err(CheckpointError::io(folder))?;
     let batch = schedule.batch_size;
-    let mut micro_batch = schedule.micro_batch.map_or(batch, |most| most.clamp(1, batch));
+    let mut micro_batch = schedule
+        .micro_batch
+        .map_or(batch, |most| most.clamp(1, batch));
     loop {
-        let run = || attempt(task, start.clone(), schedule, folder, device, micro_batch, report);
+        let run = || {
+            attempt(
+                task,
+                start.clone(),
+                schedule,
+                folder,
+                device,
+                micro_batch,
+                report,
+            )
+        };
         match device::guarded(device, run) {
             Err(TrainingError::Device(DeviceFailure::Memory(_))) if micro_batch > 1 => {
                 micro_batch = micro_batch.div_ceil(2);
@@ -209,7 +221,9 @@ mod tests {
             let inputs = TensorData::new(rows.concat(), [size, 2]);
             let guess = line.forward(Tensor::<2>::from_data(inputs, &self.device));
             let known = TensorData::new(known, [size, 1]);
-            (guess - Tensor::<2>::from_data(known, &self.device)).square().mean()
+            (guess - Tensor::<2>::from_data(known, &self.device))
+                .square()
+                .mean()
         }
 
         fn evaluate(
@@ -241,14 +255,19 @@ mod tests {
     ) -> Result<(Vec<f32>, Progress<Error>), TrainingError> {
         let device = Device::flex().autodiff();
         let rows: Vec<[f32; 2]> = (0..96)
-            .map(|i| [(i * 37 % 96) as f32 / 48.0 - 1.0, (i * 59 % 96) as f32 / 48.0 - 1.0])
+            .map(|i| {
+                [
+                    (i * 37 % 96) as f32 / 48.0 - 1.0,
+                    (i * 59 % 96) as f32 / 48.0 - 1.0,
+                ]
+            })
             .collect();
         let task = Line {
             rows,
             fits,
             device: device.clone(),
         };
-        let mut module: Linear = LinearConfig::new(2, 1).init(&device);
+        let mut module: Linear = LinearConfig::new(2, 1).with_bias(false).init(&device);
         module.weight = module.weight.map(|weight| {
             let zeros = weight.zeros_like().inner();
             Tensor::from_inner(zeros).set_require_grad(true)
@@ -263,7 +282,7 @@ mod tests {
             batch_size: 16,
             micro_batch,
             epochs: 20.0,
-            learning_rate: 0.1,
+            learning_rate: 0.5,
             warmup: 0.1,
             clip: 1.0,
             average_decay: 0.9,
@@ -286,7 +305,10 @@ mod tests {
         };
         let (whole, progress) = run(16, None);
         assert_eq!((progress.micro_batch, progress.history.len()), (16, 4));
-        assert!((whole[0] - 2.0).abs() < 0.05 && (whole[1] + 1.0).abs() < 0.05, "{whole:?}");
+        assert!(
+            (whole[0] - 2.0).abs() < 0.05 && (whole[1] + 1.0).abs() < 0.05,
+            "{whole:?}"
+        );
         // Asked for, and for want of memory.
         for (fits, micro_batch, expected) in [(16, Some(3), 3), (5, None, 4), (1, Some(8), 1)] {
             let (parts, progress) = run(fits, micro_batch);
@@ -296,7 +318,10 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let error = trained(0, None, folder.path(), go_on).unwrap_err();
-        assert!(error.to_string().contains("out of memory (a full device)"), "{error}");
+        assert!(
+            error.to_string().contains("out of memory (a full device)"),
+            "{error}"
+        );
     }
 
     #[test]
