@@ -190,7 +190,8 @@ pub fn labelling(
     let mut timed = |name: &str, data: &Dataset| -> Result<(Duration, Duration), TeacherError> {
         let start = Instant::now();
         let go_on = &mut |_| ControlFlow::Continue(());
-        let waited = teacher::label::label(teacher.as_mut(), data, &scratch.join(name), go_on)?;
+        let waited =
+            teacher::label::label(teacher.as_mut(), data, &scratch.join(name), None, go_on)?;
         Ok((start.elapsed(), waited))
     };
     timed("warm-up.jsonl", &texts(shape.batch_size * READ_EVERY))?;

@@ -111,6 +111,79 @@ fn soft_targets_are_the_teachers() {
     assert_eq!(row["logits"].as_array().unwrap().len(), 2);
 }
 
+/// metrics.csv of a short distillation with these texts beside the labelled ones.
+fn metrics_with(folder: &Path, out: &str, texts: &str, more: &[&str]) -> String {
+    let teacher = task::tiny_bert();
+    let mut arguments = vec!["distill", "--data", "train.tsv", "--dev", "dev.tsv"];
+    arguments.extend([
+        "--teacher",
+        teacher.to_str().unwrap(),
+        "--config",
+        "tiny.toml",
+    ]);
+    arguments.extend([
+        "--epochs",
+        "2",
+        "--unlabeled",
+        texts,
+        "--out",
+        out,
+        "--quiet",
+    ]);
+    arguments.extend(more);
+    thimble_in(folder, &arguments, b"").ok();
+    std::fs::read_to_string(folder.join(out).join("metrics.csv")).unwrap()
+}
+
+#[test]
+fn soft_targets_of_the_same_teacher_are_taken_as_they_are() {
+    let folder = task::folder();
+    let path = folder.path();
+    let teacher = task::tiny_bert();
+    let mut arguments = vec!["teacher", "label", "--data", "more.txt", "--quiet"];
+    arguments.extend([
+        "--teacher",
+        teacher.to_str().unwrap(),
+        "--out",
+        "soft.jsonl",
+    ]);
+    thimble_in(path, &arguments, b"").ok();
+    let afresh = metrics_with(path, "a/run", "more.txt", &[]);
+    assert_eq!(metrics_with(path, "b/run", "soft.jsonl", &[]), afresh);
+    let written = |run: &str| std::fs::read_dir(path.join(run)).unwrap().count();
+    assert_eq!(
+        (written("a/soft-targets"), written("b/soft-targets")),
+        (6, 4),
+        "two files each for train, dev and, if it is labelled, more.txt"
+    );
+
+    // Other logits teach something else, unless they are not believed.
+    let soft = std::fs::read_to_string(path.join("soft.jsonl")).unwrap();
+    std::fs::write(path.join("soft.jsonl"), soft.replace("[-", "[-1")).unwrap();
+    assert_ne!(metrics_with(path, "c/run", "soft.jsonl", &[]), afresh);
+    assert_eq!(
+        metrics_with(path, "d/run", "soft.jsonl", &["--relabel"]),
+        afresh
+    );
+    let meta = path.join("soft.jsonl.meta.json");
+    let mut about: Value = serde_json::from_slice(&std::fs::read(&meta).unwrap()).unwrap();
+    about["teacher_digest"] = "0".repeat(64).into();
+    std::fs::write(&meta, about.to_string()).unwrap();
+    assert_eq!(metrics_with(path, "e/run", "soft.jsonl", &[]), afresh);
+
+    // Rounded ones are nearly the same.
+    arguments.extend(["--decimals", "1"]);
+    thimble_in(path, &arguments, b"").ok();
+    let text = std::fs::read_to_string(path.join("soft.jsonl")).unwrap();
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        for logit in row["logits"].as_array().unwrap() {
+            let tenths = logit.as_f64().unwrap() * 10.0;
+            assert!((tenths - tenths.round()).abs() < 1e-5, "{line}");
+        }
+    }
+}
+
 #[test]
 fn classify() {
     let lines = "a great film\nthe dull plot\n\n";

@@ -118,7 +118,7 @@ fn training_and_judging_are_apart() {
         texts_only: true,
         ..data::ReadOptions::default()
     };
-    for name in ["sst2.train.tsv.zst", "films.txt.zst"] {
+    for name in ["sst2.train.tsv.zst", "films.jsonl.zst"] {
         let set = data::read(&root("models/data").join(name), &options).unwrap();
         let both: Vec<&str> = set
             .examples

@@ -20,6 +20,9 @@ pub struct SoftTargetMeta {
     pub data_digest: String,
     /// Number of rows.
     pub n: usize,
+    /// Decimals to which logits are rounded; not at all if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimals: Option<u32>,
     /// Version of the program that wrote the file.
     pub tool_version: String,
 }

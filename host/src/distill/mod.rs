@@ -57,7 +57,7 @@ pub struct Plan {
 /// What happens on the way.
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// Soft targets of one of the sets: rows done and rows in all, of all sets together.
+    /// Soft targets of one of the sets: rows done and rows in all, of all sets together; rows that came with logits don't count.
     Label {
         /// Rows done.
         done: usize,
@@ -96,16 +96,17 @@ pub fn distill(
     let sets = [&task.train, &task.transfer, &task.dev];
     let mut soft = [Vec::new(), Vec::new(), Vec::new()];
     if let Some(teacher) = teacher.as_deref_mut() {
-        let all = sets.iter().map(|set| set.len()).sum();
+        let unknown = sets.map(|set| targets::without_logits(set).count());
+        let all = unknown.iter().sum();
         let mut before = 0;
-        for (soft, set) in soft.iter_mut().zip(sets) {
+        for ((soft, set), unknown) in soft.iter_mut().zip(sets).zip(unknown) {
             *soft = targets::of(teacher, set, labels, &plan.targets, &mut |done| {
                 report(Event::Label {
                     done: before + done,
                     all,
                 })
             })?;
-            before += set.len();
+            before += unknown;
         }
     }
     let texts: Vec<&str> = [&task.train, &task.transfer]

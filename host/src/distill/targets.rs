@@ -4,13 +4,40 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::DistillError;
-use crate::data::{self, Dataset, ReadOptions};
+use crate::data::{self, Dataset, Example, ReadOptions};
 use crate::teacher::{Teacher, label};
 
-/// The teacher's logits for each row, in the order of `labels`, which are the teacher's in some order.
+/// The teacher's logits for each row, in the order of `labels`, which are the teacher's in some order. Rows that have logits keep
+/// them; the others are labelled.
 ///
-/// They are kept in `folder` in a file named after teacher and data; if it is there, the teacher has nothing to do.
+/// What is labelled is kept in `folder` in a file named after teacher and data; if it is there, the teacher has nothing to do.
 pub(super) fn of(
+    teacher: &mut dyn Teacher,
+    data: &Dataset,
+    labels: &[String],
+    folder: &Path,
+    report: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Vec<Vec<f32>>, DistillError> {
+    let unknown = Dataset {
+        labels: data.labels.clone(),
+        examples: without_logits(data).cloned().collect(),
+    };
+    let mut labelled = label_all(teacher, &unknown, labels, folder, report)?.into_iter();
+    let rows = data.examples.iter();
+    Ok(rows
+        .map(|row| match &row.logits {
+            Some(logits) => logits.clone(),
+            None => labelled.next().unwrap_or_default(),
+        })
+        .collect())
+}
+
+/// Rows that the teacher has to label.
+pub(super) fn without_logits(data: &Dataset) -> impl Iterator<Item = &Example> {
+    data.examples.iter().filter(|row| row.logits.is_none())
+}
+
+fn label_all(
     teacher: &mut dyn Teacher,
     data: &Dataset,
     labels: &[String],
@@ -31,7 +58,7 @@ pub(super) fn of(
         short(&data.digest())
     );
     let path = folder.join(name);
-    label::label(teacher, data, &path, report)?;
+    label::label(teacher, data, &path, None, report)?;
     let options = ReadOptions {
         labels: Some(labels.to_vec()),
         ..ReadOptions::default()

@@ -31,7 +31,7 @@ struct Row<'a> {
 /// Writes the soft targets of `data` to `path` and their description beside it. Nothing is done if both are there already. While
 /// the teacher computes, the texts that come next are tokenized.
 ///
-/// `report` is called with the number of rows done; if it breaks, the labelling ends behind the rows it has written. Returns for how
+/// With `decimals`, logits are rounded to so many. `report` is called with the number of rows done; if it breaks, the labelling ends behind the rows it has written. Returns for how
 /// long the teacher waited for tokenized texts.
 ///
 /// # Errors
@@ -40,6 +40,7 @@ pub fn label(
     teacher: &mut dyn Teacher,
     data: &Dataset,
     path: &Path,
+    decimals: Option<u32>,
     report: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<Duration, TeacherError> {
     let meta = SoftTargetMeta {
@@ -47,6 +48,7 @@ pub fn label(
         labels: teacher.labels().to_vec(),
         data_digest: data.digest(),
         n: data.len(),
+        decimals,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
     };
     if path.is_file() && read_meta(&meta_path(path)).as_ref() == Some(&meta) {
@@ -92,7 +94,7 @@ pub fn label(
             }
             let logits = teacher.logits_of(&sequences?)?;
             for (row, logits) in chunk.iter().zip(&logits).skip(done % CHUNK) {
-                write_row(&mut out, data, row, logits)
+                write_row(&mut out, data, row, &rounded(logits, decimals))
                     .map_err(|e| TeacherError::io(&partial, e))?;
             }
             out.flush().map_err(|e| TeacherError::io(&partial, e))?;
@@ -109,6 +111,15 @@ pub fn label(
     let unfinished = meta_path(&partial);
     std::fs::remove_file(&unfinished).map_err(|e| TeacherError::io(&unfinished, e))?;
     Ok(waited)
+}
+
+fn rounded(logits: &[f32], decimals: Option<u32>) -> Vec<f32> {
+    let Some(decimals) = decimals else {
+        return logits.to_vec();
+    };
+    let one = 10_f64.powi(decimals as i32);
+    let round = |&logit: &f32| ((f64::from(logit) * one).round() / one) as f32;
+    logits.iter().map(round).collect()
 }
 
 fn write_row(

@@ -38,12 +38,15 @@ pub struct Args {
     /// Labelled texts to choose and to judge by [default: with the shipped data SST-2 dev, else a tenth of --data]
     #[arg(long, value_name = "FILE")]
     dev: Option<PathBuf>,
-    /// More texts, to learn the teacher's judgement of (repeatable) [default: with the shipped data film review sentences]
+    /// More texts, to learn the teacher's judgement of (repeatable); or a file of soft targets, which are taken as they are if the teacher is the same [default: with the shipped data film review sentences]
     #[arg(long, value_name = "FILE", visible_alias = "unlabelled")]
     unlabeled: Vec<PathBuf>,
     /// Hugging Face folder of a fine-tuned BERT, or an ONNX file with tokenizer.json and config.json beside it [default: the shipped teacher]
     #[arg(long, value_name = "PATH", conflicts_with = "labels_only")]
     teacher: Option<PathBuf>,
+    /// Label all texts afresh, also those of files that hold the soft targets of this very teacher
+    #[arg(long)]
+    relabel: bool,
     /// Learn from the labels alone, without a teacher
     #[arg(long)]
     labels_only: bool,

@@ -1,11 +1,13 @@
 //! What `thimble distill` learns from: the sets of the task, and the teacher.
 
+use std::path::Path;
+
 use anyhow::ensure;
 
 use super::Args;
 use crate::cli::UsageError;
 use crate::cli::common::{self, Common};
-use crate::data::{Dataset, Example, overlap};
+use crate::data::{Dataset, Example, SoftTargetMeta, overlap};
 use crate::distill::Task;
 use crate::teacher::Teacher;
 
@@ -72,27 +74,32 @@ pub(super) fn prepare(
         )?),
         None => None,
     };
+    if teacher.is_some() && !soft_targets(args, &path, teacher.as_deref(), common)? {
+        train.examples.iter_mut().for_each(|row| row.logits = None);
+    }
     let mut transfer = Dataset {
-        labels,
+        labels: labels.clone(),
         examples: Vec::new(),
     };
     let more = match args.unlabeled.is_empty() && shipped {
-        true => vec![common::shipped("data/films.txt.zst")],
+        true => vec![common::shipped("data/films.jsonl.zst")],
         false => args.unlabeled.clone(),
     };
     for path in &more {
-        let options = crate::data::ReadOptions {
-            texts_only: true,
-            ..args.read.options(None)
+        let known = soft_targets(args, path, teacher.as_deref(), common)?;
+        let options = match known {
+            true => args.read.options(Some(labels.clone())),
+            false => crate::data::ReadOptions {
+                texts_only: true,
+                ..args.read.options(None)
+            },
         };
-        let texts = crate::data::read(path, &options)?;
-        transfer
-            .examples
-            .extend(texts.examples.into_iter().map(|example| Example {
-                label: None,
-                logits: None,
-                ..example
-            }));
+        let texts = crate::data::read(path, &options)?.examples.into_iter();
+        transfer.examples.extend(texts.map(|example| Example {
+            label: None,
+            logits: example.logits.filter(|_| known),
+            ..example
+        }));
     }
     if !transfer.is_empty() && teacher.is_none() {
         common.warn(
@@ -136,6 +143,26 @@ pub(super) fn prepare(
         },
         teacher,
     ))
+}
+
+/// Whether a file holds the soft targets of this teacher, which are then taken as they are.
+fn soft_targets(
+    args: &Args,
+    path: &Path,
+    teacher: Option<&dyn Teacher>,
+    common: &Common,
+) -> anyhow::Result<bool> {
+    let (Some(meta), Some(teacher)) = (SoftTargetMeta::beside(path)?, teacher) else {
+        return Ok(false);
+    };
+    let is_own = meta.teacher_digest == teacher.digest();
+    if !is_own {
+        common.note(format!(
+            "{} holds the soft targets of another teacher: its texts are labelled afresh",
+            path.display()
+        ));
+    }
+    Ok(is_own && !args.relabel)
 }
 
 fn same_set(a: &[String], b: &[String]) -> bool {

@@ -24,6 +24,9 @@ pub(super) struct Args {
     /// Hugging Face folder of a fine-tuned BERT, or an ONNX file with tokenizer.json and config.json beside it [default: the shipped teacher]
     #[arg(long, value_name = "PATH")]
     teacher: Option<PathBuf>,
+    /// Write logits with so many decimals only, for a file that compresses well
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=6))]
+    decimals: Option<u32>,
     #[command(flatten)]
     device: DeviceArgs,
     #[command(flatten)]
@@ -43,14 +46,20 @@ pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     let data = args.read.read(&args.data, None, common)?;
     let bar = progress::bar(common, "labelling", data.len());
     interrupt::listen();
-    teacher::label::label(teacher.as_mut(), &data, &args.out, &mut |done| {
-        if bar.position() == 0 {
+    teacher::label::label(
+        teacher.as_mut(),
+        &data,
+        &args.out,
+        args.decimals,
+        &mut |done| {
+            if bar.position() == 0 {
+                bar.set_position(done as u64);
+                bar.reset_eta();
+            }
             bar.set_position(done as u64);
-            bar.reset_eta();
-        }
-        bar.set_position(done as u64);
-        interrupt::go_on()
-    })?;
+            interrupt::go_on()
+        },
+    )?;
     bar.finish_and_clear();
     common.note(format!(
         "{} rows with logits for {} in {}",
