@@ -90,21 +90,31 @@ pub enum DeviceFailure {
     Other(String),
 }
 
+/// How burn's back ends and the drivers below them say that memory is full, or that a tensor is larger than a card's buffers may be.
+const FULL: [&str; 4] = [
+    "out of memory",
+    "out of device memory",
+    "can't allocate buffer",
+    "out_of_memory",
+];
+
 impl DeviceFailure {
+    /// The failure behind a back end's message, which may have many lines.
     pub(super) fn of(message: &str) -> Self {
-        let message = message.lines().last().unwrap_or("no reason given").trim();
-        let lower = message.to_ascii_lowercase();
-        match [
-            "out of memory",
-            "outofmemory",
-            "memory allocation",
-            "not enough memory",
-        ]
-        .iter()
-        .any(|sign| lower.contains(sign))
-        {
-            true => Self::Memory(message.to_owned()),
-            false => Self::Other(message.to_owned()),
+        let lines = || {
+            message
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+        };
+        let is_full = |line: &&str| {
+            let line = line.to_ascii_lowercase();
+            FULL.iter().any(|sign| line.contains(sign))
+        };
+        match lines().find(is_full) {
+            Some(line) => Self::Memory(line.to_owned()),
+            // What a cause says is more than that there was one.
+            None => Self::Other(lines().take(3).collect::<Vec<_>>().join(" ")),
         }
     }
 }
@@ -112,5 +122,36 @@ impl DeviceFailure {
 impl From<ExecutionError> for DeviceFailure {
     fn from(error: ExecutionError) -> Self {
         Self::of(&error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn full_memory_is_told_from_other_failures() {
+        // As wgpu's and CubeCL's errors read, behind what wraps them.
+        for full in [
+            "wgpu error: Out of Memory",
+            "Can't have an error when submitting a task: CallError(task panicked on device runner thread: wgpu error: Out of Memory)",
+            "An error happened during execution\nCaused by:\n  out of device memory allocating 1048576 bytes\n   0: a backtrace",
+            "Error while reading data\n  can't allocate buffer of size: 4294967296\n   0: a backtrace",
+            "CUDA_ERROR_OUT_OF_MEMORY",
+        ] {
+            assert!(
+                matches!(DeviceFailure::of(full), DeviceFailure::Memory(_)),
+                "{full}"
+            );
+        }
+        let lost = "The device is poisoned\nCaused by:\n  Unknown: the driver was reset";
+        let expected =
+            "the device failed: The device is poisoned Caused by: Unknown: the driver was reset";
+        assert_eq!(DeviceFailure::of(lost).to_string(), expected);
+        let error = ExecutionError::generic("out of device memory allocating 5 bytes");
+        assert!(matches!(
+            DeviceFailure::from(error),
+            DeviceFailure::Memory(_)
+        ));
     }
 }
