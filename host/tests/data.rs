@@ -438,7 +438,9 @@ fn soft_targets_follow_the_labels() {
         labels: vec!["pos".into(), "neg".into()],
         data_digest: "d".into(),
         n: 3,
+        decimals: None,
         tool_version: "0".into(),
+        decimals: None,
     };
     fs::write(meta_path(&path), serde_json::to_string(&meta).unwrap()).unwrap();
     let described = read(&path, &ReadOptions::default()).unwrap();

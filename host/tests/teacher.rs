@@ -91,6 +91,73 @@ fn the_mean_of_two_teachers() {
 }
 
 #[test]
+fn matrix_products_in_16_bits() {
+    let folder = task::folder();
+    let path = folder.path();
+    let tiny = task::tiny_bert();
+    let label = |math: &str| -> Vec<f64> {
+        let mut arguments = vec!["teacher", "label", "--data", "dev.tsv", "--quiet"];
+        arguments.extend([
+            "--teacher",
+            tiny.to_str().unwrap(),
+            "--math",
+            math,
+            "--out",
+            math,
+        ]);
+        thimble_in(path, &arguments, b"").ok();
+        let text = std::fs::read_to_string(path.join(math)).unwrap();
+        text.lines()
+            .flat_map(|line| {
+                let row: serde_json::Value = serde_json::from_str(line).unwrap();
+                let logits = row["logits"].as_array().unwrap().clone();
+                logits.into_iter().map(|value| value.as_f64().unwrap())
+            })
+            .collect()
+    };
+    let exact = label("f32");
+    let most = exact
+        .iter()
+        .fold(0.0_f64, |most, value| most.max(value.abs()));
+    for (math, bound) in [("f16", 2e-3), ("bf16", 2e-2)] {
+        let pairs = exact.iter().zip(label(math));
+        let worst = pairs.fold(0.0_f64, |worst, (a, b)| worst.max((a - b).abs())) / most;
+        assert!(worst > 0.0 && worst < bound, "{math}: {worst}");
+    }
+    // With its scaled loss.
+    let mut arguments = vec![
+        "teacher",
+        "train",
+        "--data",
+        "train.tsv",
+        "--dev",
+        "dev.tsv",
+    ];
+    arguments.extend([
+        "--base",
+        tiny.to_str().unwrap(),
+        "--epochs",
+        "10",
+        "--batch-size",
+        "16",
+    ]);
+    arguments.extend([
+        "--learning-rate",
+        "4e-3",
+        "--average-decay",
+        "0.9",
+        "--json",
+        "--quiet",
+    ]);
+    arguments.extend(["--train-embeddings", "--math", "f16", "--out", "teacher"]);
+    let answer = thimble_in(path, &arguments, b"").json();
+    assert!(
+        answer["best"]["accuracy"].as_f64().unwrap() > 0.9,
+        "{answer}"
+    );
+}
+
+#[test]
 fn devices() {
     let folder = task::folder();
     let table = thimble_in(folder.path(), &["devices"], b"").ok();

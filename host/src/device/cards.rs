@@ -162,7 +162,7 @@ mod cuda {
             name: format!("cuda:{index}"),
             why,
         };
-        match std::panic::catch_unwind(|| device.sync()) {
+        match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| device.sync())) {
             Ok(Ok(())) => Ok(device),
             Ok(Err(error)) => Err(refused(error.to_string())),
             Err(_) => Err(refused(
