@@ -440,7 +440,6 @@ fn soft_targets_follow_the_labels() {
         n: 3,
         decimals: None,
         tool_version: "0".into(),
-        decimals: None,
     };
     fs::write(meta_path(&path), serde_json::to_string(&meta).unwrap()).unwrap();
     let described = read(&path, &ReadOptions::default()).unwrap();
