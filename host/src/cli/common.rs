@@ -83,17 +83,20 @@ impl MicroBatchArgs {
 /// Says that a training computes less at once than before, as the device's memory was full.
 #[derive(Debug)]
 pub(super) struct MemoryNote {
-    known: Option<usize>,
+    known: usize,
 }
 
 impl MemoryNote {
-    pub(super) fn new() -> Self {
-        Self { known: None }
+    /// For a training that starts with batches of `batch_size`, or with parts of at most `micro_batch`.
+    pub(super) fn new(batch_size: usize, micro_batch: Option<usize>) -> Self {
+        Self {
+            known: micro_batch.unwrap_or(batch_size).min(batch_size),
+        }
     }
 
     /// The line to show, if there is a new one.
     pub(super) fn line(&mut self, micro_batch: usize) -> Option<String> {
-        let before = self.known.replace(micro_batch)?;
+        let before = std::mem::replace(&mut self.known, micro_batch);
         (micro_batch < before).then(|| {
             format!(
                 "the device's memory is full: going on from the last checkpoint with {micro_batch} texts at once, gradients added up (--micro-batch {micro_batch})"
@@ -217,3 +220,21 @@ pub(super) fn read_file(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// The teacher that comes with Thimble, as a name for [`shipped`].
 pub const TEACHER: &str = "teacher-sst2-minilm";
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryNote;
+
+    #[test]
+    fn less_at_once_is_told_once_also_when_the_first_step_asked_for_it() {
+        let mut note = MemoryNote::new(128, None);
+        assert!(
+            note.line(32)
+                .is_some_and(|line| line.contains("--micro-batch 32"))
+        );
+        assert_eq!(note.line(32), None);
+        assert!(note.line(16).is_some());
+        assert_eq!(MemoryNote::new(128, Some(8)).line(8), None);
+        assert_eq!(MemoryNote::new(4, Some(8)).line(4), None);
+    }
+}

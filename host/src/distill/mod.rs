@@ -132,7 +132,7 @@ pub fn distill(
         .chain(transfer)
         .filter(|row| !row.ids.is_empty() && (row.label.is_some() || row.logits.is_some()));
     let lessons: Vec<Row> = lessons.collect();
-    let first = first_rows(teacher.as_deref(), vocabulary, config, plan.train.seed);
+    let first = first_rows(teacher.as_deref(), vocabulary, config, plan.train.seed)?;
     let trained = train::train(
         Start {
             config,
@@ -179,12 +179,14 @@ fn first_rows(
     vocabulary: &Vocabulary,
     config: &StudentConfig,
     seed: u64,
-) -> Vec<f32> {
+) -> Result<Vec<f32>, DistillError> {
     let known = teacher
-        .and_then(|teacher| teacher.word_embeddings())
+        .map(|teacher| teacher.word_embeddings())
+        .transpose()?
+        .flatten()
         .zip(vocabulary.teacher_ids.as_ref());
     let Some(((width, rows), ids)) = known else {
-        return embeddings::random(vocabulary.len(), config.embedding, seed);
+        return Ok(embeddings::random(vocabulary.len(), config.embedding, seed));
     };
     let chosen: Vec<f32> = ids
         .iter()
@@ -194,5 +196,10 @@ fn first_rows(
                 .copied()
         })
         .collect();
-    embeddings::principal_components(&chosen, width, config.embedding, seed)
+    Ok(embeddings::principal_components(
+        &chosen,
+        width,
+        config.embedding,
+        seed,
+    ))
 }

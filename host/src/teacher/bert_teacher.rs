@@ -266,9 +266,9 @@ impl Teacher for BertTeacher {
         }
     }
 
-    fn word_embeddings(&self) -> Option<(usize, Vec<f32>)> {
+    fn word_embeddings(&self) -> Result<Option<(usize, Vec<f32>)>, TeacherError> {
         let table = self.bert.word_embeddings.val();
         let [_, width] = table.dims();
-        Some((width, device::floats(table).ok()?))
+        Ok(Some((width, device::floats(table)?)))
     }
 }

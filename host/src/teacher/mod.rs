@@ -55,7 +55,11 @@ pub trait Teacher {
     }
 
     /// Its word embeddings, with which a student's can start: their width, and rows in the order of token ids.
-    fn word_embeddings(&self) -> Option<(usize, Vec<f32>)>;
+    /// None if the network has no table of them.
+    ///
+    /// # Errors
+    /// The device can't give them.
+    fn word_embeddings(&self) -> Result<Option<(usize, Vec<f32>)>, TeacherError>;
 }
 
 /// Longest sequence that a teacher reads, in pieces.

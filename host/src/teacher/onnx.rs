@@ -155,7 +155,7 @@ impl Teacher for OnnxTeacher {
             .collect()
     }
 
-    fn word_embeddings(&self) -> Option<(usize, Vec<f32>)> {
-        None
+    fn word_embeddings(&self) -> Result<Option<(usize, Vec<f32>)>, TeacherError> {
+        Ok(None)
     }
 }

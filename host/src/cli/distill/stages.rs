@@ -22,7 +22,7 @@ impl<'a> Stages<'a> {
             common,
             folder: &plan.folder,
             bar: None,
-            memory: MemoryNote::new(),
+            memory: MemoryNote::new(plan.train.batch_size, plan.train.micro_batch),
         }
     }
 

@@ -122,7 +122,7 @@ pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         bert_config: bert_config.clone(),
     };
     let bar = progress::bar(common, "training", 0);
-    let mut memory = MemoryNote::new();
+    let mut memory = MemoryNote::new(config.batch_size, config.micro_batch);
     let mut report = |state: &Progress| {
         bar.set_length(state.steps as u64);
         if bar.position() == 0 {
