@@ -157,6 +157,32 @@ fn soft_targets_of_the_same_teacher_are_taken_as_they_are() {
         "two files each for train, dev and, if it is labelled, more.txt"
     );
 
+    // A kept file that has lost a row is no ground to learn from.
+    let kept = std::fs::read_dir(path.join("b/soft-targets")).unwrap();
+    let mut kept = kept.map(|entry| entry.unwrap().path());
+    let kept = kept.find(|path| path.extension().is_some_and(|name| name == "jsonl"));
+    let kept = kept.unwrap();
+    let rows = std::fs::read_to_string(&kept).unwrap();
+    let fewer = &rows[rows.find('\n').unwrap() + 1..];
+    std::fs::write(&kept, fewer).unwrap();
+    let mut again = vec![
+        "distill",
+        "--data",
+        "train.tsv",
+        "--dev",
+        "dev.tsv",
+        "--quiet",
+    ];
+    again.extend([
+        "--teacher",
+        teacher.to_str().unwrap(),
+        "--config",
+        "tiny.toml",
+    ]);
+    again.extend(["--epochs", "2", "--out", "b/another"]);
+    let name = kept.file_name().unwrap().to_str().unwrap();
+    thimble_in(path, &again, b"").fails(1, &[name, "delete it"]);
+
     // Other logits teach something else, unless they are not believed.
     let soft = std::fs::read_to_string(path.join("soft.jsonl")).unwrap();
     std::fs::write(path.join("soft.jsonl"), soft.replace("[-", "[-1")).unwrap();

@@ -35,6 +35,16 @@ pub enum DistillError {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// A file of soft targets is not as it was written.
+    #[error("{} holds {found} rows with logits, {expected} were written; delete it to have them labelled again", path.display())]
+    SoftTargets {
+        /// The file.
+        path: PathBuf,
+        /// Rows with logits in it.
+        found: usize,
+        /// Rows that there should be.
+        expected: usize,
+    },
     /// A file can't be written.
     #[error("{}: {source}", path.display())]
     Io {

@@ -63,10 +63,14 @@ fn label_all(
         labels: Some(labels.to_vec()),
         ..ReadOptions::default()
     };
-    let written = data::read(&path, &options)?;
-    Ok(written
-        .examples
-        .into_iter()
-        .map(|example| example.logits.unwrap_or_default())
-        .collect())
+    let written = data::read(&path, &options)?.examples.into_iter();
+    let logits: Vec<Vec<f32>> = written.filter_map(|example| example.logits).collect();
+    match logits.len() == data.len() {
+        true => Ok(logits),
+        false => Err(DistillError::SoftTargets {
+            path,
+            found: logits.len(),
+            expected: data.len(),
+        }),
+    }
 }
