@@ -472,6 +472,39 @@ fn other_labels_than_two() {
     );
 }
 
+#[test]
+fn an_embedding_of_codes() {
+    let teacher = task::tiny_bert();
+    let arguments = [
+        "distill",
+        "--data",
+        "train.tsv",
+        "--dev",
+        "dev.tsv",
+        "--teacher",
+        teacher.to_str().unwrap(),
+        "--config",
+        "codes.toml",
+        "--epochs",
+        "12",
+        "--batch-size",
+        "32",
+        "--learning-rate",
+        "0.01",
+        "--alpha",
+        "0.9",
+        "--out",
+        "codes",
+        "--json",
+    ];
+    let report = thimble(&arguments, "").json();
+    for (part, figure) in [("int8", "accuracy"), ("float_to_int8", "agreement")] {
+        assert!(report[part][figure].as_f64().unwrap() >= 0.95, "{report:#}");
+    }
+    let layers = thimble(&["inspect", "codes/model.thimble"], "").ok();
+    assert!(layers.contains("2 codes of 12 centroids"), "{layers}");
+}
+
 /// Pieces are learnt from the texts here, which must not depend on the process.
 #[test]
 fn the_same_seed_gives_the_same_model_in_each_process() {

@@ -80,7 +80,7 @@ fn distill() {
             "--teacher",
             teacher.to_str().unwrap(),
             "--config",
-            "tiny.toml",
+            "codes.toml",
             "--epochs",
             "60",
             "--batch-size",

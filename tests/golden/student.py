@@ -117,10 +117,16 @@ def logits(ids):
     count = reader.byte()
     for index in range(count):
         kind = reader.varint()
-        if kind in (0, 1):
+        if kind in (0, 1, 7):
             rows, dim = reader.varint(), reader.varint()
             if kind == 0:
                 table = numpy.frombuffer(EMBEDDINGS, numpy.int8).reshape(rows, dim).astype(numpy.int64)
+            elif kind == 7:
+                parts, count = reader.varint(), reader.varint()
+                raw = numpy.frombuffer(EMBEDDINGS, numpy.int8)
+                books = raw[: count * dim].reshape(parts, count, dim // parts).astype(numpy.int64)
+                codes = raw[count * dim :].view(numpy.uint8).reshape(rows, parts)
+                table = numpy.concatenate([books[part][codes[:, part]] for part in range(parts)], axis=1)
             else:
                 lut = numpy.array([reader.byte() for _ in range(16)], dtype=numpy.uint8).view(numpy.int8).astype(numpy.int64)
                 raw = numpy.frombuffer(EMBEDDINGS, numpy.uint8).reshape(rows, -1)

@@ -55,7 +55,28 @@ fn embedding(dim: usize) -> impl Strategy<Value = LayerSpec> {
         prop::collection::vec(0u8..16, rows * dim),
     )
         .prop_map(|(lut, codes)| TableSpec::Int4 { lut, codes });
-    prop_oneof![int8, int4].prop_map(move |table| LayerSpec::Embedding { rows, dim, table })
+    let parts: Vec<usize> = (1..=dim)
+        .filter(|parts| dim.is_multiple_of(*parts))
+        .collect();
+    let product = (select(parts), select(vec![1, 5, 256]))
+        .prop_flat_map(move |(parts, count)| {
+            (
+                int8s(count * dim),
+                prop::collection::vec(0..=(count - 1) as u8, rows * parts),
+                Just((parts, count)),
+            )
+        })
+        .prop_map(|(centroids, codes, (parts, count))| TableSpec::Product {
+            centroids,
+            count,
+            codes,
+            parts,
+        });
+    prop_oneof![int8, int4, product].prop_map(move |table| LayerSpec::Embedding {
+        rows,
+        dim,
+        table,
+    })
 }
 
 /// Layers after `layers`, whose widths are `widths`, up to the last dense one.
@@ -232,6 +253,17 @@ pub fn naive(spec: &ModelSpec, ids: &[u32]) -> Vec<i64> {
                 let value = |at: usize| match table {
                     TableSpec::Int8(rows) => i64::from(rows[at]),
                     TableSpec::Int4 { lut, codes } => i64::from(lut[usize::from(codes[at])]),
+                    TableSpec::Product {
+                        centroids,
+                        count,
+                        codes,
+                        parts,
+                    } => {
+                        let size = dim / parts;
+                        let (row, part, value) = (at / dim, at % dim / size, at % size);
+                        let centroid = usize::from(codes[row * parts + part]);
+                        i64::from(centroids[(part * count + centroid) * size + value])
+                    }
                 };
                 layers.push(
                     ids.iter()

@@ -96,16 +96,14 @@ fn describe(layer: &Layer<'_>) -> String {
     let relu = |relu: bool| if relu { ", ReLU" } else { "" };
     match layer {
         Layer::Embedding(e) => {
-            let bits = if matches!(e.table, Rows::Int8(_)) {
-                8
-            } else {
-                4
+            let kind = match e.table {
+                Rows::Int8(_) => "8 bits".to_owned(),
+                Rows::Int4 { .. } => "4 bits".to_owned(),
+                Rows::Product { count, parts, .. } => {
+                    format!("{parts} codes of {count} centroids")
+                }
             };
-            format!(
-                "embedding {} × {}, {bits} bits",
-                thousands(e.rows as u64),
-                e.dim
-            )
+            format!("embedding {} × {}, {kind}", thousands(e.rows as u64), e.dim)
         }
         Layer::Conv1d(c) => format!(
             "conv1d {} → {}, kernel {}, dilation {}, groups {}{}",

@@ -91,7 +91,7 @@ pub(super) fn fit(
         } else if file_bytes > plan.budget.flash {
             let remedy = "allow more with --max-flash or shrink --config";
             let error = over("flash", file_bytes, plan.budget.flash, remedy);
-            let row = config.embedding * usize::from(config.embedding_bits) / 8 + 2;
+            let row = config.row_bytes() + 2;
             let fewer = (file_bytes - plan.budget.flash).div_ceil(row).max(8);
             config.pieces = match vocabulary.len().checked_sub(fewer) {
                 Some(pieces @ 150..) if plan.adapt => pieces,
@@ -114,7 +114,9 @@ pub(super) fn fit(
 fn narrow(config: &mut StudentConfig) -> bool {
     let less = |width: usize| (width * 7 / 8) & !3;
     let convs = |conv: &ConvConfig| less(conv.channels);
-    if less(config.embedding) < 8
+    let codes = config.product.map_or(1, |product| product.codes);
+    let embedding = less(config.embedding) / codes * codes;
+    if embedding < 8
         || config
             .convs
             .iter()
@@ -122,7 +124,7 @@ fn narrow(config: &mut StudentConfig) -> bool {
     {
         return false;
     }
-    config.embedding = less(config.embedding);
+    config.embedding = embedding;
     config
         .convs
         .iter_mut()

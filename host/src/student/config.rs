@@ -14,6 +14,9 @@ pub struct StudentConfig {
     pub embedding: usize,
     /// Bits of an embedding's value: 4 or 8.
     pub embedding_bits: u8,
+    /// Codes instead of an embedding's values; `embedding_bits` does not count then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductConfig>,
     /// Whether maxima over time are features.
     pub max_pool: bool,
     /// Whether means over time are features.
@@ -22,6 +25,17 @@ pub struct StudentConfig {
     pub hidden: Vec<usize>,
     /// The convolutions, each followed by a ReLU.
     pub convs: Vec<ConvConfig>,
+}
+
+/// Product quantization of the embedding: each row is cut into parts, each part is one of some centroids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProductConfig {
+    /// Parts of a row, a byte each.
+    pub codes: usize,
+    /// Centroids of a part: 2 to 256.
+    #[serde(default = "all_codes")]
+    pub centroids: usize,
 }
 
 /// A causal convolution with ReLU.
@@ -48,6 +62,10 @@ const fn one() -> usize {
     1
 }
 
+const fn all_codes() -> usize {
+    256
+}
+
 const fn three() -> usize {
     3
 }
@@ -66,6 +84,7 @@ impl Default for StudentConfig {
             pieces: 6_000,
             embedding: 48,
             embedding_bits: 4,
+            product: None,
             max_pool: true,
             mean_pool: true,
             hidden: vec![],
@@ -110,6 +129,19 @@ impl StudentConfig {
             return fail("max_pool and mean_pool are both false: one must be true".to_owned());
         }
         width("embedding", self.embedding)?;
+        if let Some(ProductConfig { codes, centroids }) = self.product {
+            if codes == 0 || !self.embedding.is_multiple_of(codes) {
+                return fail(format!(
+                    "product.codes = {codes}: a divisor of embedding = {} is expected",
+                    self.embedding
+                ));
+            }
+            if !(2..=256).contains(&centroids) {
+                return fail(format!(
+                    "product.centroids = {centroids}: 2 to 256 is expected"
+                ));
+            }
+        }
         for &hidden in &self.hidden {
             width("hidden", hidden)?;
         }
@@ -161,6 +193,14 @@ impl StudentConfig {
         Ok(())
     }
 
+    /// Bytes of a row of the embedding.
+    pub fn row_bytes(&self) -> usize {
+        match self.product {
+            Some(product) => product.codes,
+            None => (self.embedding * usize::from(self.embedding_bits)).div_ceil(8),
+        }
+    }
+
     /// Values of a position where it is pooled.
     pub fn pooled(&self) -> usize {
         self.convs
@@ -190,6 +230,11 @@ mod tests {
             ("pieces = 0", "pieces"),
             ("embedding = 0", "embedding"),
             ("embedding_bits = 3", "embedding_bits"),
+            ("product = { codes = 7 }", "product.codes"),
+            (
+                "product = { codes = 8, centroids = 257 }",
+                "product.centroids",
+            ),
             ("max_pool = false\nmean_pool = false", "max_pool"),
             (
                 "convs = [{ channels = 8, residual = true }]",
@@ -201,10 +246,16 @@ mod tests {
             let error = StudentConfig::from_toml(text).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
         }
-        let toml = toml::to_string(&StudentConfig::default()).unwrap();
-        assert_eq!(
-            StudentConfig::from_toml(&toml).unwrap(),
-            StudentConfig::default()
-        );
+        let product = StudentConfig {
+            product: Some(ProductConfig {
+                codes: 8,
+                centroids: 64,
+            }),
+            ..StudentConfig::default()
+        };
+        for config in [StudentConfig::default(), product] {
+            let toml = toml::to_string(&config).unwrap();
+            assert_eq!(StudentConfig::from_toml(&toml).unwrap(), config);
+        }
     }
 }

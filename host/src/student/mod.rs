@@ -6,6 +6,7 @@
 
 mod batch;
 pub mod calibration;
+mod codebook;
 mod config;
 pub(crate) mod embeddings;
 mod error;
@@ -17,7 +18,8 @@ pub mod train;
 mod vocabulary;
 
 pub use batch::{Batch, Padded, Row};
-pub use config::{ConvConfig, StudentConfig};
+pub use codebook::Codebook;
+pub use config::{ConvConfig, ProductConfig, StudentConfig};
 pub use error::StudentError;
 pub use loss::{LossConfig, SoftLoss, Targets};
 pub use network::Student;

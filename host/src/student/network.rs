@@ -3,9 +3,10 @@
 use burn::module::{Module, Param};
 use burn::nn::Initializer;
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::batch::Batch;
+use super::codebook::Codebook;
 use super::config::{ConvConfig, StudentConfig};
 use super::quantization::{self, Quantization};
 use crate::training::Dropout;
@@ -20,6 +21,8 @@ const FEATURE_DROPOUT: f64 = 0.1;
 pub struct Student {
     /// `[pieces, embedding]`.
     pub(super) embedding: Param<Tensor<2>>,
+    /// What the centroids have learnt since they were found, `[parts · centroids, embedding / parts]`.
+    pub(super) codebook: Option<Param<Tensor<2>>>,
     pub(super) convs: Vec<Conv>,
     /// The hidden layers and that of the logits.
     pub(super) dense: Vec<Dense>,
@@ -91,10 +94,18 @@ impl StudentConfig {
             weight: he(pair[0]).init([pair[0], pair[1]], device),
             bias: Initializer::Zeros.init([pair[1]], device),
         };
+        let codebook = self.product.map(|product| {
+            let shape = [
+                product.codes * product.centroids,
+                self.embedding / product.codes,
+            ];
+            Initializer::Zeros.init(shape, device)
+        });
         let pieces = rows.len() / self.embedding;
         let rows = burn::tensor::TensorData::new(rows, [pieces, self.embedding]);
         Student {
             embedding: Param::from_tensor(Tensor::from_data(rows, device)),
+            codebook,
             convs: inputs
                 .zip(&self.convs)
                 .map(|(input, config)| conv(input, config))
@@ -136,7 +147,10 @@ impl Student {
             }
         };
         let Batch { ids, mask, shares } = batch;
-        let mut x = burn::tensor::module::embedding(self.embedding.val(), ids);
+        let mut x = match quantization.and_then(|quantization| quantization.codebook.as_ref()) {
+            Some(book) => self.decoded(book, ids),
+            None => burn::tensor::module::embedding(self.embedding.val(), ids),
+        };
         if let Some(quantization) = quantization {
             x = quantization::embedding(x, quantization);
         }
@@ -195,6 +209,28 @@ impl Student {
             }
         }
         x
+    }
+}
+
+impl Student {
+    /// Rows of ids, `[batch, time]` → `[batch, time, embedding]`, made of centroids.
+    fn decoded(&self, book: &Codebook, ids: Tensor<2, Int>) -> Tensor<3> {
+        let [_, dim] = self.embedding.dims();
+        let [size, time] = ids.dims();
+        let places = book
+            .places_on(dim, &ids.device())
+            .select(0, ids.reshape([size * time]));
+        burn::tensor::module::embedding(self.centroids(book), places).reshape([size, time, dim])
+    }
+
+    /// The centroids as they have become, `[parts · centroids, embedding / parts]`.
+    pub(super) fn centroids(&self, book: &Codebook) -> Tensor<2> {
+        let [_, dim] = self.embedding.dims();
+        let found = book.centroids_on(dim, &self.embedding.val().device());
+        match &self.codebook {
+            Some(learnt) => found + learnt.val(),
+            None => found,
+        }
     }
 }
 

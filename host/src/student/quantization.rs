@@ -6,6 +6,8 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
+use super::Codebook;
+
 /// Scales of all activations: a value is its int8 times the scale.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Quantization {
@@ -13,6 +15,9 @@ pub struct Quantization {
     pub embedding: f32,
     /// For 4-bit embeddings the int8 values that there are, rising.
     pub levels: Option<[i8; 16]>,
+    /// For an embedding of codes what these are.
+    #[serde(default)]
+    pub codebook: Option<Codebook>,
     /// Scales of the convolutions' outputs.
     pub convs: Vec<f32>,
     /// Scales of the sums behind convolutions with a residual; for the others that of the convolution.

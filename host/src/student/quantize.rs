@@ -6,7 +6,7 @@ use thimble_shared::format::{LayerSpec, TableSpec};
 
 use super::network::Student;
 use super::quantization::WEIGHT_EPSILON;
-use super::{Quantization, StudentConfig};
+use super::{Codebook, Quantization, StudentConfig};
 
 /// The layers of a trained student in integers.
 pub fn quantize(
@@ -16,15 +16,24 @@ pub fn quantize(
 ) -> Vec<LayerSpec> {
     let rows = values(student.embedding.val());
     let dim = config.embedding;
-    let table = match quantization.levels {
-        Some(lut) => TableSpec::Int4 {
+    let table = match (&quantization.codebook, quantization.levels) {
+        (Some(book), _) => TableSpec::Product {
+            centroids: values(student.centroids(book))
+                .iter()
+                .map(|&value| to_int8(value / quantization.embedding))
+                .collect(),
+            count: book.centroids.len() / dim,
+            codes: book.codes.clone(),
+            parts: book.parts,
+        },
+        (None, Some(lut)) => TableSpec::Int4 {
             lut,
             codes: rows
                 .iter()
                 .map(|&value| nearest(value / quantization.embedding, &lut))
                 .collect(),
         },
-        None => TableSpec::Int8(
+        (None, None) => TableSpec::Int8(
             rows.iter()
                 .map(|&value| to_int8(value / quantization.embedding))
                 .collect(),
@@ -108,6 +117,11 @@ pub fn shape(config: &StudentConfig, rows: usize, classes: usize) -> Vec<LayerSp
     let quantization = Quantization {
         embedding: 1.0,
         levels: (config.embedding_bits == 4).then_some(std::array::from_fn(|i| i as i8 - 8)),
+        codebook: config.product.map(|product| Codebook {
+            codes: vec![0; rows * product.codes],
+            centroids: vec![0.0; product.centroids * config.embedding],
+            parts: product.codes,
+        }),
         convs: ones(config.convs.len()),
         sums: ones(config.convs.len()),
         hidden: ones(config.hidden.len()),

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use super::batch::Padded;
 use super::loss::Targets;
 use super::network::Activation;
-use super::{LossConfig, Quantization, Row, Student, StudentConfig, StudentError, quantization};
+use super::{
+    Codebook, LossConfig, Quantization, Row, Student, StudentConfig, StudentError, quantization,
+};
 use crate::device::{self, DeviceFailure};
 use crate::training::checkpoint::Training;
 use crate::training::{self, Dropout, OfStep, Schedule, Task, Verdict, epoch_batches};
@@ -283,7 +285,7 @@ impl Task for Distillation<'_> {
 
 fn begin(student: Student, config: &TrainConfig) -> Training<Student> {
     let adam = AdamWConfig::new().with_epsilon(1e-8);
-    let no_decay = ParamGroup::from_any_predicates(vec!["bias", "embedding"]);
+    let no_decay = ParamGroup::from_any_predicates(vec!["bias", "embedding", "codebook"]);
     let optimizer = adam
         .clone()
         .with_weight_decay(config.weight_decay)
@@ -319,6 +321,9 @@ fn noisy(rows: &[&Row], config: &TrainConfig, seed: u64) -> Vec<Vec<u32>> {
 
 /// Batches that scales are taken from.
 const CALIBRATION_BATCHES: usize = 30;
+
+/// How much larger than at first the values of centroids may become.
+const CENTROID_ROOM: f32 = 1.25;
 
 /// Scales from the largest activations of some batches, on average.
 fn calibrate(
@@ -373,8 +378,26 @@ fn calibrate(
         .collect();
     let mut sizes: Vec<f32> = values.iter().map(|value| value.abs()).collect();
     sizes.sort_unstable_by(f32::total_cmp);
-    let (embedding, levels) = match config.embedding_bits {
-        4 => {
+    let codebook = config.product.map(|product| {
+        let mut counts = vec![0_u32; rows.len() / dim];
+        for row in train {
+            for &id in &row.ids {
+                counts[id as usize] += 1;
+            }
+        }
+        // Between one voice a piece and one a token.
+        let weights: Vec<f64> = counts.iter().map(|&n| f64::from(n + 1).sqrt()).collect();
+        Codebook::of(&rows, dim, &weights, product, how.seed)
+    });
+    let (embedding, levels) = match (&codebook, config.embedding_bits) {
+        (Some(book), _) => {
+            let most = book
+                .centroids
+                .iter()
+                .fold(1e-6_f32, |most, value| most.max(value.abs()));
+            (most * CENTROID_ROOM / 127.0, None)
+        }
+        (None, 4) => {
             let levels = quantization::levels(&values);
             let scale = levels
                 .iter()
@@ -396,6 +419,7 @@ fn calibrate(
     Ok(Quantization {
         embedding,
         levels,
+        codebook,
         sums: sums.collect(),
         convs,
         hidden: (0..config.hidden.len())

@@ -48,6 +48,8 @@ pub enum FormatError {
     Order(u8),
     /// Widths, kernel, dilation or groups of this layer are out of range or do not fit to the layers before.
     Shape(u8),
+    /// A code of the embedding is the number of no centroid.
+    Code,
     /// A multiplier of this layer has a mantissa or shift out of range.
     Multiplier(u8),
     /// Sums of this layer could leave 32 bits.
@@ -78,6 +80,7 @@ impl FormatError {
             Self::Descriptor(_)
             | Self::Order(_)
             | Self::Shape(_)
+            | Self::Code
             | Self::Multiplier(_)
             | Self::Accumulator(_) => "its layers are unsound",
             Self::Calibration | Self::Golden | Self::Provenance => {
@@ -133,6 +136,7 @@ impl core::fmt::Display for FormatError {
                 f,
                 "the shape of layer {layer} is out of range or does not fit"
             ),
+            Self::Code => f.write_str("a code of the embedding is the number of no centroid"),
             Self::Multiplier(layer) => write!(f, "a multiplier of layer {layer} is out of range"),
             Self::Accumulator(layer) => write!(f, "a sum in layer {layer} could leave 32 bits"),
             Self::Calibration => f.write_str("the calibration is out of range"),

@@ -47,9 +47,31 @@ pub enum Table<'a> {
         /// The rows.
         codes: &'a [u8],
     },
+    /// A row is a code for each of its parts: the number of a centroid, which is the part's values (product quantization,
+    /// Jégou et al. 2011, <https://doi.org/10.1109/TPAMI.2010.57>).
+    Product {
+        /// `[parts of a row][centroids][values of a part]`, `i8`.
+        centroids: &'a [u8],
+        /// Centroids of a part.
+        count: usize,
+        /// `[rows][parts of a row]`, a byte each, below `count`.
+        codes: &'a [u8],
+        /// Parts of a row.
+        parts: usize,
+    },
 }
 
 impl Embedding<'_> {
+    /// Whether each code is the number of a centroid.
+    pub(super) fn is_sound(&self) -> bool {
+        match self.table {
+            Table::Product { count, codes, .. } => {
+                codes.iter().all(|&code| usize::from(code) < count)
+            }
+            _ => true,
+        }
+    }
+
     /// Writes the row of an id to the front of `out`, which holds at least `dim` values. An id that does not exist has the row
     /// of id 0.
     #[inline]
@@ -77,6 +99,23 @@ impl Embedding<'_> {
                     .take(self.dim);
                 for (out, code) in out.iter_mut().zip(values) {
                     *out = lut[usize::from(code & 15)];
+                }
+            }
+            Table::Product {
+                centroids,
+                count,
+                codes,
+                parts,
+            } => {
+                let row = codes.get(id * parts..(id + 1) * parts).unwrap_or_default();
+                let size = self.dim / parts;
+                let books = centroids.chunks_exact(count * size);
+                for ((out, &code), book) in out.chunks_exact_mut(size).zip(row).zip(books) {
+                    let start = usize::from(code) * size;
+                    let centroid = book.get(start..start + size).unwrap_or_default();
+                    for (out, &byte) in out.iter_mut().zip(centroid) {
+                        *out = byte as i8;
+                    }
                 }
             }
         }

@@ -128,6 +128,12 @@ impl<'a> Model<'a> {
                     dense.inputs,
                     32_768,
                 ),
+                Layer::Embedding(embedding) => {
+                    if !embedding.is_sound() {
+                        return Err(FormatError::Code);
+                    }
+                    continue;
+                }
                 _ => continue,
             };
             if multipliers
@@ -220,6 +226,25 @@ impl<'a> Model<'a> {
                 dim: dim.into(),
                 table: Table::Int4 { lut, codes: rows },
             }),
+            Record::EmbeddingProduct {
+                rows: count,
+                dim,
+                codes: parts,
+                centroids,
+            } => {
+                let codebooks = usize::from(centroids) * usize::from(dim);
+                let (centroid_bytes, codes) = rows.split_at_checked(codebooks).unwrap_or_default();
+                Layer::Embedding(Embedding {
+                    rows: count as usize,
+                    dim: dim.into(),
+                    table: Table::Product {
+                        centroids: centroid_bytes,
+                        count: centroids.into(),
+                        codes,
+                        parts: parts.into(),
+                    },
+                })
+            }
             Record::Conv1d {
                 in_channels,
                 out_channels,

@@ -53,6 +53,12 @@ pub(super) enum Record {
         outputs: u16,
         relu: bool,
     },
+    EmbeddingProduct {
+        rows: u32,
+        dim: u16,
+        codes: u16,
+        centroids: u16,
+    },
 }
 
 impl Record {
@@ -113,6 +119,17 @@ impl Record {
                     relu,
                 };
                 (dense, rest)
+            }
+            7 => {
+                let ((rows, dim), rest) = take_from_bytes(bytes)?;
+                let ([codes, centroids], rest) = take_from_bytes(rest)?;
+                let embedding = Self::EmbeddingProduct {
+                    rows,
+                    dim,
+                    codes,
+                    centroids,
+                };
+                (embedding, rest)
             }
             _ => return Err(postcard::Error::DeserializeBadEnum),
         })
@@ -238,7 +255,9 @@ impl Plan {
         let width = if i == 0 { 0 } else { self.buffers[i - 1].width };
         let pooled = self.pool > 0;
         let fits = match record {
-            Record::Embedding8 { .. } | Record::Embedding4 { .. } => i == 0,
+            Record::Embedding8 { .. }
+            | Record::Embedding4 { .. }
+            | Record::EmbeddingProduct { .. } => i == 0,
             Record::Conv1d { .. }
             | Record::ResidualAdd { .. }
             | Record::Relu
@@ -250,19 +269,24 @@ impl Plan {
         }
         let shape = Err(FormatError::Shape(index));
         let out = match record {
-            Record::Embedding8 { rows, dim } | Record::Embedding4 { rows, dim, .. } => {
-                self.rows = rows as usize;
-                let dim = usize::from(dim);
-                let row = if matches!(record, Record::Embedding8 { .. }) {
-                    dim
-                } else {
-                    dim.div_ceil(2)
-                };
-                self.embeddings = self
-                    .rows
-                    .checked_mul(row)
-                    .ok_or(FormatError::Shape(index))?;
-                dim
+            Record::Embedding8 { rows, dim } => self
+                .table(rows, dim, dim.into(), 0)
+                .ok_or(FormatError::Shape(index))?,
+            Record::Embedding4 { rows, dim, .. } => self
+                .table(rows, dim, usize::from(dim).div_ceil(2), 0)
+                .ok_or(FormatError::Shape(index))?,
+            Record::EmbeddingProduct {
+                rows,
+                dim,
+                codes,
+                centroids,
+            } => {
+                if codes == 0 || !dim.is_multiple_of(codes) || !(1..=256).contains(&centroids) {
+                    return shape;
+                }
+                let codebooks = usize::from(centroids) * usize::from(dim);
+                self.table(rows, dim, codes.into(), codebooks)
+                    .ok_or(FormatError::Shape(index))?
             }
             Record::Conv1d {
                 in_channels,
@@ -329,6 +353,14 @@ impl Plan {
         }
         self.classes = out;
         Ok(())
+    }
+
+    /// Counts the data of an embedding with `row` bytes a row and as many `before` the rows; its width, or none if it is too
+    /// large for any memory.
+    fn table(&mut self, rows: u32, dim: u16, row: usize, before: usize) -> Option<usize> {
+        self.rows = rows as usize;
+        self.embeddings = self.rows.checked_mul(row)?.checked_add(before)?;
+        Some(dim.into())
     }
 
     /// Counts the data of a matrix; `false` if it is too large for any memory.

@@ -125,6 +125,17 @@ pub enum TableSpec {
         /// The indices.
         codes: Vec<u8>,
     },
+    /// Rows of codes, each the number of a centroid.
+    Product {
+        /// `[parts of a row][count][dim / parts]` values.
+        centroids: Vec<i8>,
+        /// Centroids of a part, 1 to 256.
+        count: usize,
+        /// `[rows][parts of a row]` numbers of centroids.
+        codes: Vec<u8>,
+        /// Parts of a row.
+        parts: usize,
+    },
 }
 
 /// Why a specification is no model.
@@ -269,6 +280,25 @@ impl Data {
                             rows,
                             dim: dim16,
                             lut: *lut,
+                        }
+                    }
+                    TableSpec::Product {
+                        centroids,
+                        count,
+                        codes,
+                        parts,
+                    } if centroids.len() == count * dim
+                        && codes.len() / parts.max(&1) == values / dim
+                        && codes.len().is_multiple_of(*parts.max(&1)) =>
+                    {
+                        self.embeddings
+                            .extend(centroids.iter().map(|&value| value as u8));
+                        self.embeddings.extend(codes);
+                        Record::EmbeddingProduct {
+                            rows,
+                            dim: dim16,
+                            codes: range(parts)?,
+                            centroids: range(count)?,
                         }
                     }
                     _ => return Err(WriteError::Data(index)),

@@ -66,10 +66,10 @@ impl<'a> Stages<'a> {
                     .map(|conv| conv.channels.to_string())
                     .collect();
                 common.note(format!(
-                    "2/3 the student learns: {} pieces × {} values of {} bits, convolutions of {} channels, {} bytes of flash at most, {} of RAM",
+                    "2/3 the student learns: {} pieces × {} values in {} bytes, convolutions of {} channels, {} bytes of flash at most, {} of RAM",
                     thousands(config.pieces as u64),
                     config.embedding,
-                    config.embedding_bits,
+                    config.row_bytes(),
                     channels.join(", "),
                     thousands(file_bytes as u64),
                     thousands(ram_bytes as u64)

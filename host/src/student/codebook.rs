@@ -1,0 +1,189 @@
+//! Product quantization of the embedding (Jégou et al. 2011, <https://doi.org/10.1109/TPAMI.2010.57>): rows are cut into parts,
+//! and of each part some centroids are kept. The codes are found once, by k-means; the centroids go on learning.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rand::{RngExt as _, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::ProductConfig;
+
+/// Rounds of k-means.
+const ROUNDS: usize = 25;
+
+/// Codes of all rows, and the centroids that they name before these learn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Codebook {
+    /// `[rows][parts]`.
+    pub codes: Vec<u8>,
+    /// `[parts][centroids][dim / parts]`.
+    pub centroids: Vec<f32>,
+    /// Parts of a row.
+    pub parts: usize,
+}
+
+impl Codebook {
+    /// Centroids of `rows`, `[rows][dim]`, where row `i` counts `weights[i]` times (Lloyd's algorithm from centroids drawn by
+    /// k-means++, Arthur and Vassilvitskii 2007).
+    pub fn of(
+        rows: &[f32],
+        dim: usize,
+        weights: &[f64],
+        product: ProductConfig,
+        seed: u64,
+    ) -> Self {
+        let (parts, size) = (product.codes, dim / product.codes);
+        let mut codes = vec![0; rows.len() / dim * parts];
+        let mut centroids = Vec::new();
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        for part in 0..parts {
+            let points: Vec<&[f32]> = rows
+                .chunks_exact(dim)
+                .map(|row| &row[part * size..(part + 1) * size])
+                .collect();
+            let (found, nearest) = k_means(&points, weights, product.centroids, &mut rng);
+            centroids.extend(found.concat());
+            for (row, code) in codes.chunks_exact_mut(parts).zip(nearest) {
+                row[part] = code as u8;
+            }
+        }
+        Self {
+            codes,
+            centroids,
+            parts,
+        }
+    }
+
+    /// The centroids as `[parts · centroids, dim / parts]`.
+    pub(super) fn centroids_on(&self, dim: usize, device: &Device) -> Tensor<2> {
+        let size = dim / self.parts;
+        let data = TensorData::new(self.centroids.clone(), [self.centroids.len() / size, size]);
+        Tensor::from_data(data, device)
+    }
+
+    /// For each row the numbers of its centroids among those of all parts, `[rows, parts]`.
+    pub(super) fn places_on(&self, dim: usize, device: &Device) -> Tensor<2, Int> {
+        let count = self.centroids.len() / dim;
+        let places = self.codes.iter().enumerate();
+        let places: Vec<i32> = places
+            .map(|(i, &code)| (i % self.parts * count + usize::from(code)) as i32)
+            .collect();
+        let rows = places.len() / self.parts;
+        Tensor::from_data(TensorData::new(places, [rows, self.parts]), device)
+    }
+}
+
+/// Centroids and, for each point, the number of the nearest.
+fn k_means(
+    points: &[&[f32]],
+    weights: &[f64],
+    count: usize,
+    rng: &mut ChaCha8Rng,
+) -> (Vec<Vec<f32>>, Vec<usize>) {
+    let mut centroids = first_centroids(points, weights, count, rng);
+    let mut nearest = vec![0; points.len()];
+    for _ in 0..ROUNDS {
+        assign(points, &centroids, &mut nearest);
+        let size = centroids[0].len();
+        let mut sums = vec![(vec![0.0_f64; size], 0.0_f64); count];
+        for ((point, &index), &weight) in points.iter().zip(&nearest).zip(weights) {
+            let (sum, total) = &mut sums[index];
+            *total += weight;
+            for (sum, &value) in sum.iter_mut().zip(*point) {
+                *sum += weight * f64::from(value);
+            }
+        }
+        for (centroid, (sum, total)) in centroids.iter_mut().zip(&sums) {
+            // A centroid without points stays where it is.
+            if *total > 0.0 {
+                *centroid = sum.iter().map(|sum| (sum / total) as f32).collect();
+            }
+        }
+    }
+    assign(points, &centroids, &mut nearest);
+    (centroids, nearest)
+}
+
+/// Each point with a probability proportional to its weight times its squared distance to those before.
+fn first_centroids(
+    points: &[&[f32]],
+    weights: &[f64],
+    count: usize,
+    rng: &mut ChaCha8Rng,
+) -> Vec<Vec<f32>> {
+    let mut worth = weights.to_vec();
+    let mut least = vec![f64::INFINITY; points.len()];
+    let mut centroids: Vec<Vec<f32>> = Vec::new();
+    while centroids.len() < count {
+        let mut place = rng.random::<f64>() * worth.iter().sum::<f64>();
+        let drawn = worth.iter().position(|&worth| {
+            place -= worth;
+            place < 0.0
+        });
+        let chosen = points[drawn.unwrap_or(centroids.len() % points.len())];
+        for ((least, worth), (point, weight)) in least
+            .iter_mut()
+            .zip(&mut worth)
+            .zip(points.iter().zip(weights))
+        {
+            *least = least.min(f64::from(distance(point, chosen)));
+            *worth = *least * weight;
+        }
+        centroids.push(chosen.to_vec());
+    }
+    centroids
+}
+
+fn assign(points: &[&[f32]], centroids: &[Vec<f32>], nearest: &mut [usize]) {
+    for (point, nearest) in points.iter().zip(nearest) {
+        let mut least = f32::INFINITY;
+        for (index, centroid) in centroids.iter().enumerate() {
+            let distance = distance(point, centroid);
+            if distance < least {
+                (least, *nearest) = (distance, index);
+            }
+        }
+    }
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_few_kinds_are_kept_whole() {
+        // Parts of four kinds each, in all combinations.
+        let kinds = [[1.0, 0.0], [0.0, 2.0], [-3.0, 0.5], [0.25, -1.0]];
+        let rows: Vec<f32> = (0..16)
+            .flat_map(|i| [kinds[i % 4], kinds[i / 4]].concat())
+            .collect();
+        let product = ProductConfig {
+            codes: 2,
+            centroids: 4,
+        };
+        let book = Codebook::of(&rows, 4, &[1.0; 16], product, 3);
+        let device = Device::flex();
+        let (centroids, places) = (
+            book.centroids_on(4, &device),
+            book.places_on(4, &device).flatten::<1>(0, 1),
+        );
+        let read: Vec<f32> = centroids.select(0, places).into_data().iter().collect();
+        assert_eq!(read, rows);
+    }
+
+    #[test]
+    fn more_centroids_than_rows_are_filled() {
+        let product = ProductConfig {
+            codes: 1,
+            centroids: 8,
+        };
+        let book = Codebook::of(&[1.0, 2.0, 3.0], 1, &[1.0, 0.0, 5.0], product, 1);
+        assert_eq!((book.codes.len(), book.centroids.len()), (3, 8));
+        let value = |row: usize| book.centroids[usize::from(book.codes[row])];
+        assert_eq!((value(0), value(2)), (1.0, 3.0));
+    }
+}
