@@ -304,6 +304,18 @@ fn eval() {
         })
         .collect();
     assert_eq!(cells.iter().sum::<u64>(), 61);
+    let groups = answer["by_length"].as_array().unwrap();
+    let figure = |name: &'static str| {
+        groups
+            .iter()
+            .map(move |group| group[name].as_f64().unwrap())
+    };
+    let right: f64 = figure("n")
+        .zip(figure("accuracy"))
+        .map(|(n, a)| n * a)
+        .sum();
+    assert_eq!(figure("n").sum::<f64>(), 61.0);
+    assert_eq!(right.round() as u64, cells[0] + cells[3]);
     assert_eq!(
         (cells[0] + cells[3]) as f64 / 61.0,
         answer["accuracy"].as_f64().unwrap()

@@ -12,7 +12,7 @@ use super::common::{Common, DeviceArgs, ReadArgs};
 use super::model::{ModelArgs, ModelFile};
 use super::output::{self, Table, percent, thousands};
 use crate::data::{self, Dataset};
-use crate::eval::{self, Agreement, Metrics, Outcome, Prediction};
+use crate::eval::{self, Agreement, Metrics, OfLength, Outcome, Prediction};
 
 /// Arguments of `thimble eval`.
 #[derive(Debug, clap::Args)]
@@ -45,6 +45,7 @@ pub struct Args {
 struct Answer {
     #[serde(flatten)]
     metrics: Metrics,
+    by_length: Vec<OfLength>,
     #[serde(skip_serializing_if = "Option::is_none")]
     teacher: Option<Comparison>,
     model: FileAnswer,
@@ -96,8 +97,14 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         .zip(&predictions)
         .filter_map(|(example, prediction)| Some(prediction.outcome(example.label?)))
         .collect();
+    let lengths = data
+        .examples
+        .iter()
+        .zip(&predictions)
+        .filter_map(|(example, answer)| Some((answer.tokens, example.label? == answer.label)));
     let answer = Answer {
         metrics: Metrics::of(&labels, &outcomes),
+        by_length: eval::by_length(lengths),
         teacher: teacher.map(|(from, logits)| compare(from, &data, &predictions, &logits)),
         model: FileAnswer {
             file: file.path.clone(),
@@ -242,6 +249,17 @@ fn print(out: &mut impl Write, answer: &Answer, file: &ModelFile) -> anyhow::Res
         );
     }
     classes.print(out, "  ")?;
+    writeln!(out)?;
+
+    let mut lengths = Table::new(&["tokens", "texts", "accuracy"]);
+    for group in &answer.by_length {
+        let range = match group.to {
+            Some(to) => format!("{} to {to}", group.from),
+            None => format!("from {}", group.from),
+        };
+        lengths.row([range, thousands(group.n as u64), percent(group.accuracy)]);
+    }
+    lengths.print(out, "  ")?;
     writeln!(out)?;
 
     let heading: Vec<&str> = ["true \\ answered<"]

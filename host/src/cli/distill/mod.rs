@@ -1,6 +1,7 @@
 //! `thimble distill`: the main job, from texts to a verified model file.
 
 mod prepare;
+mod recipe;
 mod stages;
 
 use std::io::Write;
@@ -19,19 +20,24 @@ use crate::student::train::TrainConfig;
 use crate::student::{LossConfig, SoftLoss, StudentConfig};
 use crate::teacher::Teacher;
 use prepare::{label_by_teacher, prepare};
+use recipe::Recipe;
 use stages::Stages;
 
 /// Arguments of `thimble distill`.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(after_help = "Examples:
   thimble distill
   thimble distill --data reviews.csv --unlabeled more.txt --max-flash 128K --out runs/reviews
   thimble distill --data tickets.csv --teacher tickets-teacher
   thimble distill --data topics.tsv --labels-only --seed 2 --json
+  thimble distill --recipe models/sentiment-en/96k.toml --seed 3
 
 A killed run goes on where it was when the same command is given again. The run folder holds the model file, config.toml,
 manifest.json, metrics.csv and report.json. Soft targets lie in soft-targets beside it and serve other runs too.")]
 pub struct Args {
+    /// A file that says all of the run but its seed: texts and teacher by path and digest, sizes, training
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "dev", "unlabeled", "teacher", "labels_only", "config", "max_flash", "max_ram", "epochs", "batch_size", "learning_rate", "alpha", "loss", "temperature"])]
+    recipe: Option<PathBuf>,
     /// Texts to learn from, with labels or without [default: the shipped SST-2 training set]
     #[arg(long, short, value_name = "FILE")]
     data: Option<PathBuf>,
@@ -151,9 +157,20 @@ impl Content {
 /// # Errors
 /// Data, teacher, sizes or run folder can't be used.
 pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
+    let recipe = match &args.recipe {
+        Some(path) => Some((path, Recipe::read(path)?)),
+        None => None,
+    };
+    let args = &match &recipe {
+        Some((path, recipe)) => recipe.arguments(path, args)?,
+        None => args.clone(),
+    };
     let train_config = train_config(args)?;
     let device = args.device.open()?;
     let (mut task, mut teacher) = prepare(args, common)?;
+    if let Some((path, recipe)) = &recipe {
+        recipe.check_teacher(path, teacher.as_deref())?;
+    }
     if task.dev.labelled() == 0 {
         label_by_teacher(&mut task.dev, teacher.as_deref_mut(), common)?;
     }
@@ -162,13 +179,16 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         flash: args.max_flash,
         ram: args.max_ram,
     };
-    let student = match &args.config {
-        Some(path) => {
+    let own_sizes = recipe.and_then(|(_, recipe)| recipe.student);
+    let adapt = args.config.is_none() && own_sizes.is_none();
+    let student = match (own_sizes, &args.config) {
+        (Some(student), _) => student,
+        (None, Some(path)) => {
             let text = String::from_utf8(common::read_file(path)?)
                 .with_context(|| format!("{} is no text", path.display()))?;
             StudentConfig::from_toml(&text).with_context(|| path.display().to_string())?
         }
-        None => budget::suggestion(budget),
+        (None, None) => budget::suggestion(budget),
     };
     let folder = args.out.clone().unwrap_or_else(|| default_folder(args));
     let targets = folder
@@ -183,7 +203,7 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         student,
         train,
         budget,
-        adapt: args.config.is_none(),
+        adapt,
         folder,
         targets,
     };
