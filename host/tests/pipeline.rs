@@ -485,26 +485,22 @@ fn other_labels_than_two() {
 }
 
 #[test]
-fn an_embedding_of_codes() {
-    let teacher = task::tiny_bert();
+fn an_embedding_of_codes_and_a_separable_convolution() {
     let arguments = [
         "distill",
         "--data",
         "train.tsv",
         "--dev",
         "dev.tsv",
-        "--teacher",
-        teacher.to_str().unwrap(),
+        "--labels-only",
         "--config",
         "codes.toml",
         "--epochs",
-        "12",
+        "40",
         "--batch-size",
         "32",
         "--learning-rate",
         "0.01",
-        "--alpha",
-        "0.9",
         "--out",
         "codes",
         "--json",
@@ -515,6 +511,10 @@ fn an_embedding_of_codes() {
     }
     let layers = thimble(&["inspect", "codes/model.thimble"], "").ok();
     assert!(layers.contains("2 codes of 12 centroids"), "{layers}");
+    assert!(
+        layers.contains("kernel 2, dilation 1, groups 8"),
+        "{layers}"
+    );
 }
 
 /// Pieces are learnt from the texts here, which must not depend on the process.

@@ -68,7 +68,8 @@ pub(super) fn judge(
         .filter_map(|(answer, row)| Some(answer.outcome(row.label?)))
         .collect();
     let int8 = Metrics::of(&task.dev.labels, &outcomes);
-    let floats = train::logits(&trained.student, None, dev).map_err(StudentError::from)?;
+    let student = trained.student.in_floats(&trained.quantization);
+    let floats = train::logits(&student, None, dev).map_err(StudentError::from)?;
     let float_accuracy = train::share_right(dev, &floats);
     let one = f64::from(1_u32 << LOGIT_BITS);
     let same = answers

@@ -53,6 +53,10 @@ pub struct ConvConfig {
     /// Groups of channels that do not see each other.
     #[serde(default = "one")]
     pub groups: usize,
+    /// Whether each input channel is convolved by itself, and a convolution of kernel 1 mixes them behind (depthwise
+    /// separable, Chollet 2017, <https://arxiv.org/abs/1610.02357>).
+    #[serde(default)]
+    pub separable: bool,
     /// Whether the layer's input is added to its output.
     #[serde(default)]
     pub residual: bool,
@@ -78,6 +82,7 @@ impl Default for StudentConfig {
             kernel: 3,
             dilation: 1,
             groups: 1,
+            separable: false,
             residual,
         };
         Self {
@@ -168,6 +173,13 @@ impl StudentConfig {
                     conv.channels
                 ));
             }
+            if conv.separable && conv.groups != 1 {
+                return fail(format!(
+                    "{} = {}: a separable convolution has one group",
+                    name("groups"),
+                    conv.groups
+                ));
+            }
             if conv.residual && conv.channels != channels {
                 return fail(format!(
                     "{} = true wants as many channels as come in, {channels}, not {}",
@@ -182,7 +194,7 @@ impl StudentConfig {
             + self
                 .convs
                 .iter()
-                .map(|conv| 1 + usize::from(conv.residual))
+                .map(|conv| 1 + usize::from(conv.separable) + usize::from(conv.residual))
                 .sum::<usize>();
         if layers > thimble_shared::format::MAX_LAYERS {
             return fail(format!(
@@ -242,6 +254,10 @@ mod tests {
             ),
             ("convs = [{ channels = 8, groups = 5 }]", "convs[0].groups"),
             ("convs = [{ channels = 8, kernel = 0 }]", "convs[0].kernel"),
+            (
+                "convs = [{ channels = 8, groups = 2, separable = true }]",
+                "convs[0].groups",
+            ),
         ] {
             let error = StudentConfig::from_toml(text).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");

@@ -33,6 +33,8 @@ pub struct Student {
 /// A causal convolution over time.
 #[derive(Module, Debug)]
 pub(super) struct Conv {
+    /// Of a separable convolution the depthwise part, `[kernel, inputs]`; then `kernel` and `dilation` are its own.
+    pub(super) depthwise: Option<Param<Tensor<2>>>,
     /// `[groups, kernel · inputs of a group, outputs of a group]`; the kernel's last position is the present.
     pub(super) weight: Param<Tensor<3>>,
     /// `[outputs]`.
@@ -57,6 +59,8 @@ pub(super) type Observer<'a> = &'a mut dyn FnMut(Activation, Tensor<1>);
 /// An activation that has a scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Activation {
+    /// Output of the depthwise part of a convolution.
+    Depthwise(usize),
     /// Output of a convolution.
     Conv(usize),
     /// Sum behind a convolution.
@@ -73,8 +77,16 @@ impl StudentConfig {
             std: (2.0 / inputs as f64).sqrt(),
         };
         let conv = |input: usize, conv: &ConvConfig| {
-            let inputs = conv.kernel * (input / conv.groups);
+            let taps = if conv.separable { 1 } else { conv.kernel };
+            let inputs = taps * (input / conv.groups);
+            let depthwise = Initializer::Normal {
+                mean: 0.0,
+                std: (1.0 / conv.kernel as f64).sqrt(),
+            };
             Conv {
+                depthwise: conv
+                    .separable
+                    .then(|| depthwise.init([conv.kernel, input], device)),
                 weight: he(inputs).init([conv.groups, inputs, conv.channels / conv.groups], device),
                 bias: Initializer::Zeros.init([conv.channels], device),
                 kernel: conv.kernel,
@@ -158,12 +170,17 @@ impl Student {
             x = dropout.drop(x, EMBEDDING_DROPOUT);
         }
         for (index, conv) in self.convs.iter().enumerate() {
+            let is_quantized = quantization.is_some();
+            let mixed = match conv.depthwise(x.clone(), is_quantized) {
+                Some(y) => {
+                    let scale = quantization.map(|q| q.depthwise[index]);
+                    let y = quantized(y, Activation::Depthwise(index), scale);
+                    conv.product(y, 1, 1, is_quantized)
+                }
+                None => conv.product(x.clone(), conv.kernel, conv.dilation, is_quantized),
+            };
             let scale = quantization.map(|q| q.convs[index]);
-            let y = quantized(
-                relu(conv.forward(x.clone(), quantization.is_some())),
-                Activation::Conv(index),
-                scale,
-            );
+            let y = quantized(relu(mixed), Activation::Conv(index), scale);
             x = match conv.residual {
                 true => {
                     let scale = quantization.map(|q| q.sums[index]);
@@ -223,6 +240,18 @@ impl Student {
         burn::tensor::module::embedding(self.centroids(book), places).reshape([size, time, dim])
     }
 
+    /// The same student in floats: where its embedding is one of codes, with the rows that the centroids make.
+    pub fn in_floats(&self, quantization: &Quantization) -> Self {
+        let mut student = self.clone();
+        if let Some(book) = &quantization.codebook {
+            let [rows, _] = self.embedding.dims();
+            let device = self.embedding.val().device();
+            let ids = Tensor::arange(0..rows as i64, &device).unsqueeze::<2>();
+            student.embedding = Param::from_tensor(self.decoded(book, ids).squeeze_dim::<2>(0));
+        }
+        student
+    }
+
     /// The centroids as they have become, `[parts · centroids, embedding / parts]`.
     pub(super) fn centroids(&self, book: &Codebook) -> Tensor<2> {
         let [_, dim] = self.embedding.dims();
@@ -235,23 +264,35 @@ impl Student {
 }
 
 impl Conv {
+    /// Each channel of `[batch, time, inputs]` convolved by itself, if the convolution is separable.
+    fn depthwise(&self, x: Tensor<3>, quantize: bool) -> Option<Tensor<3>> {
+        let weight = self.depthwise.as_ref()?.val();
+        let weight = match quantize {
+            true => quantization::weights(weight),
+            false => weight,
+        };
+        let [_, time, _] = x.dims();
+        let padded = after_zeros(x, (self.kernel - 1) * self.dilation);
+        let taps = (0..self.kernel).map(|tap| {
+            let seen = padded.clone().narrow(1, tap * self.dilation, time);
+            seen * weight.clone().narrow(0, tap, 1).unsqueeze::<3>()
+        });
+        taps.reduce(|sum, tap| sum + tap)
+    }
+
     /// `[batch, time, inputs]` → `[batch, time, outputs]`, zeros before the text.
-    fn forward(&self, x: Tensor<3>, quantize: bool) -> Tensor<3> {
+    fn product(&self, x: Tensor<3>, kernel: usize, dilation: usize, quantize: bool) -> Tensor<3> {
         let [size, time, width] = x.dims();
         let [groups, _, outputs] = self.weight.dims();
-        let span = (self.kernel - 1) * self.dilation;
-        let padded = match span {
-            0 => x,
-            _ => Tensor::cat(vec![Tensor::zeros([size, span, width], &x.device()), x], 1),
-        };
+        let padded = after_zeros(x, (kernel - 1) * dilation);
         let weight = match quantize {
             true => quantization::weights(self.weight.val()),
             false => self.weight.val(),
         };
         let inputs = width / groups;
         let group = |group: usize| {
-            let taps = (0..self.kernel).map(|tap| {
-                let start = tap * self.dilation;
+            let taps = (0..kernel).map(|tap| {
+                let start = tap * dilation;
                 padded.clone().slice([
                     0..size,
                     start..start + time,
@@ -259,11 +300,11 @@ impl Conv {
                 ])
             });
             // What an output sees, side by side: a matrix product does the rest.
-            let seen = Tensor::cat(taps.collect(), 2).reshape([size * time, self.kernel * inputs]);
+            let seen = Tensor::cat(taps.collect(), 2).reshape([size * time, kernel * inputs]);
             let weight = weight
                 .clone()
                 .narrow(0, group, 1)
-                .reshape([self.kernel * inputs, outputs]);
+                .reshape([kernel * inputs, outputs]);
             seen.matmul(weight).reshape([size, time, outputs])
         };
         let y = match groups {
@@ -271,5 +312,14 @@ impl Conv {
             _ => Tensor::cat((0..groups).map(group).collect(), 2),
         };
         y + self.bias.val().unsqueeze::<3>()
+    }
+}
+
+/// `[batch, time, width]` with `span` positions of zeros before.
+fn after_zeros(x: Tensor<3>, span: usize) -> Tensor<3> {
+    let [size, _, width] = x.dims();
+    match span {
+        0 => x,
+        _ => Tensor::cat(vec![Tensor::zeros([size, span, width], &x.device()), x], 1),
     }
 }

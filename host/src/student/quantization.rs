@@ -18,6 +18,9 @@ pub struct Quantization {
     /// For an embedding of codes what these are.
     #[serde(default)]
     pub codebook: Option<Codebook>,
+    /// Scales of the depthwise parts' outputs; for convolutions without one 1.
+    #[serde(default)]
+    pub depthwise: Vec<f32>,
     /// Scales of the convolutions' outputs.
     pub convs: Vec<f32>,
     /// Scales of the sums behind convolutions with a residual; for the others that of the convolution.

@@ -48,8 +48,33 @@ pub fn quantize(
     let mut input = (f64::from(quantization.embedding), 0_usize);
     let mut in_channels = dim;
     for (index, (conv, network)) in config.convs.iter().zip(&student.convs).enumerate() {
+        let block = input;
+        if let Some(depthwise) = &network.depthwise {
+            let output = f64::from(quantization.depthwise[index]);
+            // [kernel, inputs] → [inputs, kernel].
+            let weights = values(depthwise.val().transpose());
+            let bias = vec![0.0; in_channels];
+            let (weights, biases, multipliers) =
+                linear(&weights, conv.kernel, &bias, input.0, output);
+            layers.push(LayerSpec::Conv1d {
+                in_channels,
+                out_channels: in_channels,
+                kernel: conv.kernel,
+                dilation: conv.dilation,
+                groups: in_channels,
+                relu: false,
+                weights,
+                biases,
+                multipliers,
+            });
+            input = (output, layers.len() - 1);
+        }
+        let (kernel, dilation) = match conv.separable {
+            true => (1, 1),
+            false => (conv.kernel, conv.dilation),
+        };
         let output = f64::from(quantization.convs[index]);
-        let width = conv.kernel * (in_channels / conv.groups);
+        let width = kernel * (in_channels / conv.groups);
         // [groups, kernel · inputs, outputs] → [groups · outputs, kernel · inputs].
         let weights = values(network.weight.val().swap_dims(1, 2));
         let bias = values(network.bias.val());
@@ -57,8 +82,8 @@ pub fn quantize(
         layers.push(LayerSpec::Conv1d {
             in_channels,
             out_channels: conv.channels,
-            kernel: conv.kernel,
-            dilation: conv.dilation,
+            kernel,
+            dilation,
             groups: conv.groups,
             relu: true,
             weights,
@@ -69,9 +94,9 @@ pub fn quantize(
         if conv.residual {
             let sum = f64::from(quantization.sums[index]);
             layers.push(LayerSpec::ResidualAdd {
-                from: input.1,
+                from: block.1,
                 own: multiplier(output / sum),
-                other: multiplier(input.0 / sum),
+                other: multiplier(block.0 / sum),
                 relu: false,
             });
             scale = sum;
@@ -122,6 +147,7 @@ pub fn shape(config: &StudentConfig, rows: usize, classes: usize) -> Vec<LayerSp
             centroids: vec![0.0; product.centroids * config.embedding],
             parts: product.codes,
         }),
+        depthwise: ones(config.convs.len()),
         convs: ones(config.convs.len()),
         sums: ones(config.convs.len()),
         hidden: ones(config.hidden.len()),

@@ -285,7 +285,8 @@ impl Task for Distillation<'_> {
 
 fn begin(student: Student, config: &TrainConfig) -> Training<Student> {
     let adam = AdamWConfig::new().with_epsilon(1e-8);
-    let no_decay = ParamGroup::from_any_predicates(vec!["bias", "embedding", "codebook"]);
+    let no_decay =
+        ParamGroup::from_any_predicates(vec!["bias", "embedding", "codebook", "depthwise"]);
     let optimizer = adam
         .clone()
         .with_weight_decay(config.weight_decay)
@@ -358,6 +359,11 @@ fn calibrate(
         let sum: f64 = values.map(|(_, &value)| f64::from(value)).sum();
         ((sum / batches.len() as f64).max(1e-6) / steps) as f32
     };
+    let depthwise = config.convs.iter().enumerate();
+    let depthwise = depthwise.map(|(i, conv)| match conv.separable {
+        true => scale(Activation::Depthwise(i), 127.0),
+        false => 1.0,
+    });
     let convs: Vec<f32> = (0..config.convs.len())
         .map(|i| scale(Activation::Conv(i), 127.0))
         .collect();
@@ -421,6 +427,7 @@ fn calibrate(
         levels,
         codebook,
         sums: sums.collect(),
+        depthwise: depthwise.collect(),
         convs,
         hidden: (0..config.hidden.len())
             .map(|i| scale(Activation::Hidden(i), 32_767.0))

@@ -54,7 +54,7 @@ pub(crate) fn write(path: &Path, rows: &[(&str, String)]) {
     std::fs::write(path, format!("label\ttext\n{lines}")).unwrap();
 }
 
-/// A folder with train.tsv, dev.tsv, more.txt and the sizes of small students, tiny.toml and, with an embedding of codes, codes.toml.
+/// A folder with train.tsv, dev.tsv, more.txt and the sizes of small students, tiny.toml and, with an embedding of codes and a separable convolution, codes.toml.
 pub(crate) fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let path = |name| folder.path().join(name);
@@ -69,7 +69,8 @@ pub(crate) fn folder() -> tempfile::TempDir {
     std::fs::write(path("more.txt"), more).unwrap();
     let sizes = "pieces = 120\nembedding = 8\nhidden = [6]\n[[convs]]\nchannels = 8\n[[convs]]\nchannels = 8\nkernel = 2\ndilation = 2\ngroups = 2\nresidual = true\n";
     std::fs::write(path("tiny.toml"), sizes).unwrap();
-    let codes = format!("product = {{ codes = 2, centroids = 12 }}\n{sizes}");
+    let separable = "[[convs]]\nchannels = 8\nkernel = 2\nseparable = true\nresidual = true\n";
+    let codes = format!("product = {{ codes = 2, centroids = 12 }}\n{sizes}{separable}");
     std::fs::write(path("codes.toml"), codes).unwrap();
     folder
 }
