@@ -1,5 +1,6 @@
 //! Product quantization of the embedding (Jégou et al. 2011, <https://doi.org/10.1109/TPAMI.2010.57>): rows are cut into parts,
-//! and of each part some centroids are kept. The codes are found once, by k-means; the centroids go on learning.
+//! and of each part some centroids are kept. Both are found by k-means; then rows and centroids go on learning, the rows by the
+//! straight-through estimator (as in van den Oord et al. 2017, <https://arxiv.org/abs/1711.00937>), and codes are chosen anew from time to time.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rand::{RngExt as _, SeedableRng};
@@ -7,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::ProductConfig;
+use crate::device::{self, DeviceFailure};
 
 /// Rounds of k-means.
 const ROUNDS: usize = 25;
@@ -52,6 +54,36 @@ impl Codebook {
             centroids,
             parts,
         }
+    }
+
+    /// Chooses the code of each part anew: that of the nearest of the `centroids`, `[parts · centroids, dim / parts]`, to the
+    /// part in `rows`, `[rows, dim]`.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub(super) fn choose(
+        &mut self,
+        rows: &Tensor<2>,
+        centroids: &Tensor<2>,
+    ) -> Result<(), DeviceFailure> {
+        let [all, size] = centroids.dims();
+        let count = all / self.parts;
+        for part in 0..self.parts {
+            let of_part = centroids.clone().narrow(0, part * count, count);
+            let lengths = of_part.clone().square().sum_dim(1).transpose();
+            // The least |x - c|² is the largest 2 x · c - |c|².
+            let near = rows
+                .clone()
+                .narrow(1, part * size, size)
+                .matmul(of_part.transpose())
+                * 2.0
+                - lengths;
+            let nearest = device::integers(near.argmax(1).squeeze_dim::<1>(1))?;
+            for (row, code) in self.codes.chunks_exact_mut(self.parts).zip(nearest) {
+                row[part] = code as u8;
+            }
+        }
+        Ok(())
     }
 
     /// The centroids as `[parts · centroids, dim / parts]`.
@@ -173,6 +205,36 @@ mod tests {
         );
         let read: Vec<f32> = centroids.select(0, places).into_data().iter().collect();
         assert_eq!(read, rows);
+    }
+
+    #[test]
+    fn the_nearest_centroids_are_chosen() {
+        let device = Device::flex();
+        let (rows, dim, parts) = (40, 6, 3);
+        let mut rng = ChaCha8Rng::seed_from_u64(9);
+        let mut values = |count: usize| -> Vec<f32> {
+            (0..count)
+                .map(|_| rng.random::<f32>() * 2.0 - 1.0)
+                .collect()
+        };
+        let (points, centroids) = (values(rows * dim), values(7 * dim));
+        let mut book = Codebook {
+            codes: vec![0; rows * parts],
+            centroids: centroids.clone(),
+            parts,
+        };
+        let all = Tensor::from_data(TensorData::new(points.clone(), [rows, dim]), &device);
+        book.choose(&all, &book.centroids_on(dim, &device)).unwrap();
+        for (i, &code) in book.codes.iter().enumerate() {
+            let part = &points[i * 2..i * 2 + 2];
+            let centroid = |c: usize| &centroids[(i % parts * 7 + c) * 2..][..2];
+            let nearest = (0..7)
+                .min_by(|&a, &b| {
+                    distance(part, centroid(a)).total_cmp(&distance(part, centroid(b)))
+                })
+                .unwrap();
+            assert_eq!(usize::from(code), nearest, "{i}");
+        }
     }
 
     #[test]

@@ -230,14 +230,16 @@ impl Student {
 }
 
 impl Student {
-    /// Rows of ids, `[batch, time]` → `[batch, time, embedding]`, made of centroids.
+    /// Rows of ids, `[batch, time]` → `[batch, time, embedding]`, made of centroids; rows and centroids both get the gradient.
     fn decoded(&self, book: &Codebook, ids: Tensor<2, Int>) -> Tensor<3> {
         let [_, dim] = self.embedding.dims();
         let [size, time] = ids.dims();
         let places = book
             .places_on(dim, &ids.device())
-            .select(0, ids.reshape([size * time]));
-        burn::tensor::module::embedding(self.centroids(book), places).reshape([size, time, dim])
+            .select(0, ids.clone().reshape([size * time]));
+        let decoded = burn::tensor::module::embedding(self.centroids(book), places);
+        let rows = burn::tensor::module::embedding(self.embedding.val(), ids);
+        quantization::straight_through(rows, decoded.reshape([size, time, dim]))
     }
 
     /// The same student in floats: where its embedding is one of codes, with the rows that the centroids make.

@@ -73,8 +73,8 @@ fn round<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     (x + 0.5).floor()
 }
 
-/// `rounded` forward, `x` backward.
-fn straight_through<const D: usize>(x: Tensor<D>, rounded: Tensor<D>) -> Tensor<D> {
+/// `rounded` forward; backward `x`, and `rounded` too where that has a gradient.
+pub(super) fn straight_through<const D: usize>(x: Tensor<D>, rounded: Tensor<D>) -> Tensor<D> {
     let difference = rounded - x.clone().detach();
     x + difference
 }

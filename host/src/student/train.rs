@@ -169,13 +169,18 @@ pub fn train(
     };
     let steps = schedule.steps();
     schedule.evaluate_every = (steps / config.evaluations.max(1)).max(1);
+    let float_share = match start.config.product {
+        Some(_) => config.float_share.min(FLOAT_SHARE_OF_CODES),
+        None => config.float_share,
+    };
     let task = Distillation {
         student: start.config,
         config,
         lessons,
         lengths: &lengths,
         classes: start.classes,
-        float_steps: ((steps as f64 * config.float_share) as usize).min(steps - 1),
+        float_steps: ((steps as f64 * float_share) as usize).min(steps - 1),
+        last_codes: (steps as f64 * LAST_CODES) as usize,
         device,
     };
     let student = training::first_weights(config.seed, device, |device| {
@@ -208,6 +213,8 @@ struct Distillation<'a> {
     lengths: &'a [usize],
     classes: usize,
     float_steps: usize,
+    /// From this step on codes stay.
+    last_codes: usize,
     device: &'a Device,
 }
 
@@ -242,6 +249,16 @@ impl Task for Distillation<'_> {
         average: &Student,
         quantization: &mut Option<Quantization>,
     ) -> Result<(), DeviceFailure> {
+        if let Some(Quantization {
+            codebook: Some(book),
+            ..
+        }) = quantization
+            && step.is_multiple_of(CODES_FOR)
+            && step < self.last_codes
+        {
+            let centroids = average.centroids(book);
+            book.choose(&average.embedding.val(), &centroids)?;
+        }
         if step == self.float_steps && quantization.is_none() {
             *quantization = Some(calibrate(
                 average,
@@ -319,6 +336,13 @@ fn noisy(rows: &[&Row], config: &TrainConfig, seed: u64) -> Vec<Vec<u32>> {
         })
         .collect()
 }
+
+/// Codes have more to learn than rounding has: they begin after this share of the steps at the latest,
+const FLOAT_SHARE_OF_CODES: f64 = 0.3;
+/// are chosen anew after so many steps,
+const CODES_FOR: usize = 50;
+/// and stay from this share of the steps on.
+const LAST_CODES: f64 = 0.9;
 
 /// Batches that scales are taken from.
 const CALIBRATION_BATCHES: usize = 30;
