@@ -8,7 +8,6 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::ProductConfig;
-use crate::device::{self, DeviceFailure};
 
 /// Rounds of k-means.
 const ROUNDS: usize = 25;
@@ -56,34 +55,23 @@ impl Codebook {
         }
     }
 
-    /// Chooses the code of each part anew: that of the nearest of the `centroids`, `[parts · centroids, dim / parts]`, to the
-    /// part in `rows`, `[rows, dim]`.
-    ///
-    /// # Errors
-    /// The device fails.
-    pub(super) fn choose(
-        &mut self,
-        rows: &Tensor<2>,
-        centroids: &Tensor<2>,
-    ) -> Result<(), DeviceFailure> {
-        let [all, size] = centroids.dims();
-        let count = all / self.parts;
-        for part in 0..self.parts {
-            let of_part = centroids.clone().narrow(0, part * count, count);
-            let lengths = of_part.clone().square().sum_dim(1).transpose();
-            // The least |x - c|² is the largest 2 x · c - |c|².
-            let near = rows
-                .clone()
-                .narrow(1, part * size, size)
-                .matmul(of_part.transpose())
-                * 2.0
-                - lengths;
-            let nearest = device::integers(near.argmax(1).squeeze_dim::<1>(1))?;
-            for (row, code) in self.codes.chunks_exact_mut(self.parts).zip(nearest) {
-                row[part] = code as u8;
+    /// Chooses the code of each part anew: that of the nearest of the `centroids`, `[parts][centroids][dim / parts]`, to the part in
+    /// `rows`, `[rows][dim]`.
+    pub(super) fn choose(&mut self, rows: &[f32], centroids: &[f32]) {
+        let dim = rows.len() * self.parts / self.codes.len();
+        let (size, count) = (dim / self.parts, centroids.len() / dim);
+        let books: Vec<Search> = centroids
+            .chunks_exact(count * size)
+            .map(|book| Search::new(book, size))
+            .collect();
+        for (row, codes) in rows
+            .chunks_exact(dim)
+            .zip(self.codes.chunks_exact_mut(self.parts))
+        {
+            for ((part, code), book) in row.chunks_exact(size).zip(codes).zip(&books) {
+                *code = book.nearest(part) as u8;
             }
         }
-        Ok(())
     }
 
     /// The centroids as `[parts · centroids, dim / parts]`.
@@ -167,14 +155,44 @@ fn first_centroids(
 }
 
 fn assign(points: &[&[f32]], centroids: &[Vec<f32>], nearest: &mut [usize]) {
+    let search = Search::new(&centroids.concat(), centroids[0].len());
     for (point, nearest) in points.iter().zip(nearest) {
-        let mut least = f32::INFINITY;
-        for (index, centroid) in centroids.iter().enumerate() {
-            let distance = distance(point, centroid);
-            if distance < least {
-                (least, *nearest) = (distance, index);
+        *nearest = search.nearest(point);
+    }
+}
+
+/// Centroids, laid out for finding the nearest.
+struct Search {
+    /// `[size][centroids]`.
+    columns: Vec<Vec<f32>>,
+    /// Half their squared lengths.
+    halves: Vec<f32>,
+}
+
+impl Search {
+    /// Of `[centroids][size]`.
+    fn new(centroids: &[f32], size: usize) -> Self {
+        let each = || centroids.chunks_exact(size);
+        Self {
+            columns: (0..size)
+                .map(|i| each().map(|centroid| centroid[i]).collect())
+                .collect(),
+            halves: each()
+                .map(|centroid| centroid.iter().map(|value| value * value).sum::<f32>() / 2.0)
+                .collect(),
+        }
+    }
+
+    /// The number of the nearest: |x - c|² is least where |c|² / 2 - x · c is.
+    fn nearest(&self, point: &[f32]) -> usize {
+        let mut costs = self.halves.clone();
+        for (column, &value) in self.columns.iter().zip(point) {
+            for (cost, &centroid) in costs.iter_mut().zip(column) {
+                *cost -= value * centroid;
             }
         }
+        let least = costs.iter().copied().fold(f32::INFINITY, f32::min);
+        costs.iter().position(|&cost| cost == least).unwrap_or(0)
     }
 }
 
@@ -209,7 +227,6 @@ mod tests {
 
     #[test]
     fn the_nearest_centroids_are_chosen() {
-        let device = Device::flex();
         let (rows, dim, parts) = (40, 6, 3);
         let mut rng = ChaCha8Rng::seed_from_u64(9);
         let mut values = |count: usize| -> Vec<f32> {
@@ -223,8 +240,7 @@ mod tests {
             centroids: centroids.clone(),
             parts,
         };
-        let all = Tensor::from_data(TensorData::new(points.clone(), [rows, dim]), &device);
-        book.choose(&all, &book.centroids_on(dim, &device)).unwrap();
+        book.choose(&points, &centroids);
         for (i, &code) in book.codes.iter().enumerate() {
             let part = &points[i * 2..i * 2 + 2];
             let centroid = |c: usize| &centroids[(i % parts * 7 + c) * 2..][..2];

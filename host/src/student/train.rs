@@ -257,7 +257,8 @@ impl Task for Distillation<'_> {
             && step < self.last_codes
         {
             let centroids = average.centroids(book);
-            book.choose(&average.embedding.val(), &centroids)?;
+            let rows = device::floats(average.embedding.val())?;
+            book.choose(&rows, &device::floats(centroids)?);
         }
         if step == self.float_steps && quantization.is_none() {
             *quantization = Some(calibrate(
