@@ -180,7 +180,6 @@ pub fn train(
         lengths: &lengths,
         classes: start.classes,
         float_steps: ((steps as f64 * float_share) as usize).min(steps - 1),
-        last_codes: (steps as f64 * LAST_CODES) as usize,
         device,
     };
     let student = training::first_weights(config.seed, device, |device| {
@@ -193,11 +192,14 @@ pub fn train(
         Ok::<_, DeviceFailure>(student.to_device(&Device::flex()))
     })?;
     match progress.state.clone() {
-        Some(quantization) => Ok(Trained {
-            student,
-            quantization,
-            progress,
-        }),
+        Some(mut quantization) => {
+            choose_codes(&student, &mut quantization)?;
+            Ok(Trained {
+                student,
+                quantization,
+                progress,
+            })
+        }
         // The last step is one with rounded values.
         None => Err(StudentError::Data(
             "the training has no step with rounded values".to_owned(),
@@ -213,8 +215,6 @@ struct Distillation<'a> {
     lengths: &'a [usize],
     classes: usize,
     float_steps: usize,
-    /// From this step on codes stay.
-    last_codes: usize,
     device: &'a Device,
 }
 
@@ -249,16 +249,10 @@ impl Task for Distillation<'_> {
         average: &Student,
         quantization: &mut Option<Quantization>,
     ) -> Result<(), DeviceFailure> {
-        if let Some(Quantization {
-            codebook: Some(book),
-            ..
-        }) = quantization
+        if let Some(quantization) = quantization
             && step.is_multiple_of(CODES_FOR)
-            && step < self.last_codes
         {
-            let centroids = average.centroids(book);
-            let rows = device::floats(average.embedding.val())?;
-            book.choose(&rows, &device::floats(centroids)?);
+            choose_codes(average, quantization)?;
         }
         if step == self.float_steps && quantization.is_none() {
             *quantization = Some(calibrate(
@@ -279,7 +273,11 @@ impl Task for Distillation<'_> {
         progress: &Progress,
         loss: f64,
     ) -> Result<Verdict<Self>, DeviceFailure> {
-        let quantization = progress.state.as_ref();
+        let mut quantization = progress.state.clone();
+        if let Some(quantization) = &mut quantization {
+            choose_codes(average, quantization)?;
+        }
+        let quantization = quantization.as_ref();
         let answers = logits_at_most(
             average,
             quantization,
@@ -340,10 +338,18 @@ fn noisy(rows: &[&Row], config: &TrainConfig, seed: u64) -> Vec<Vec<u32>> {
 
 /// Codes have more to learn than rounding has: they begin after this share of the steps at the latest,
 const FLOAT_SHARE_OF_CODES: f64 = 0.3;
-/// are chosen anew after so many steps,
+/// and are chosen anew after so many steps.
 const CODES_FOR: usize = 50;
-/// and stay from this share of the steps on.
-const LAST_CODES: f64 = 0.9;
+
+/// Gives a student the codes that are nearest to its rows, so that weights that are judged or kept never go with the codes of
+/// others.
+fn choose_codes(student: &Student, quantization: &mut Quantization) -> Result<(), DeviceFailure> {
+    if let Some(book) = &mut quantization.codebook {
+        let centroids = device::floats(student.centroids(book))?;
+        book.choose(&device::floats(student.embedding.val())?, &centroids);
+    }
+    Ok(())
+}
 
 /// Batches that scales are taken from.
 const CALIBRATION_BATCHES: usize = 30;
