@@ -30,7 +30,7 @@ use stages::Stages;
   thimble distill --data reviews.csv --unlabeled more.txt --max-flash 128K --out runs/reviews
   thimble distill --data tickets.csv --teacher tickets-teacher
   thimble distill --data topics.tsv --labels-only --seed 2 --json
-  thimble distill --recipe models/sentiment-en/96k.toml --seed 3
+  thimble distill --recipe reviews.toml --seed 3
 
 A killed run goes on where it was when the same command is given again. The run folder holds the model file, config.toml,
 manifest.json, metrics.csv and report.json. Soft targets lie in soft-targets beside it and serve other runs too.")]
