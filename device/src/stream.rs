@@ -20,11 +20,11 @@ pub(crate) struct Stream<'a> {
 
 /// The parts of an arena; their sizes add up to [`Model::arena_bytes`].
 struct Parts<'a> {
-    buffers: &'a mut [i8],
+    /// The buffers of the layers; at the end of a text two vectors, for the features that go into a dense layer and for those
+    /// that come out.
+    work: &'a mut [u64],
     maxima: &'a mut [i8],
     sums: &'a mut [i32],
-    /// Two vectors, for the features that go into a dense layer and for those that come out.
-    features: [&'a mut [i16]; 2],
 }
 
 impl<'a> Stream<'a> {
@@ -41,7 +41,7 @@ impl<'a> Stream<'a> {
     pub(crate) fn reset(&mut self, model: &Model<'_>) {
         (self.tokens, self.waiting) = (0, 0);
         let parts = self.parts(model);
-        parts.buffers.fill(0);
+        parts.work.fill(0);
         parts.maxima.fill(i8::MIN);
         parts.sums.fill(0);
     }
@@ -60,7 +60,8 @@ impl<'a> Stream<'a> {
         };
         let start = buffer.offset + (buffer.history + present) * buffer.width;
         let parts = self.parts(model);
-        embedding.row(id, &mut parts.buffers[start..start + buffer.width]);
+        let buffers: &mut [i8] = bytemuck::cast_slice_mut(parts.work);
+        embedding.row(id, &mut buffers[start..start + buffer.width]);
         self.tokens += 1;
         self.waiting += 1;
         if present + 1 == BLOCK {
@@ -68,16 +69,14 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// Runs what is waiting and gives the logits, Q12, and the number of tokens.
+    /// Runs what is waiting and gives the logits, Q12, and the number of tokens. The text is forgotten then.
     pub(crate) fn finish(&mut self, model: &Model<'_>) -> (Vec<i32, MAX_LABELS>, u32) {
         self.run(model);
         let tokens = self.tokens;
-        let Parts {
-            maxima,
-            sums,
-            features: [mut input, mut output],
-            ..
-        } = self.parts(model);
+        let Parts { work, maxima, sums } = self.parts(model);
+        let (input, output) = work.split_at_mut((model.feature_width() * 2).div_ceil(8));
+        let [mut input, mut output]: [&mut [i16]; 2] =
+            [input, output].map(bytemuck::cast_slice_mut);
         let mut logits = Vec::new();
         let last = model.layer_count() - 1;
         for (index, layer) in model.layers().enumerate() {
@@ -109,12 +108,8 @@ impl<'a> Stream<'a> {
         if count == 0 {
             return;
         }
-        let Parts {
-            buffers: arena,
-            maxima,
-            sums,
-            ..
-        } = self.parts(model);
+        let Parts { work, maxima, sums } = self.parts(model);
+        let arena: &mut [i8] = bytemuck::cast_slice_mut(work);
         let buffers = model.buffers();
         for (index, layer) in model.layers().enumerate().skip(1).take(buffers.len()) {
             let input = buffers[index - 1];
@@ -123,28 +118,37 @@ impl<'a> Stream<'a> {
                 kernels::pool(&arena[start..start + count * input.width], maxima, sums);
                 break;
             };
-            let (earlier, rest) = arena.split_at_mut(own.offset);
-            let start = own.history * own.width;
-            let output = &mut rest[start..start + count * own.width];
             let present = |index: usize| {
                 let buffer = buffers[index];
                 let start = buffer.offset + buffer.history * buffer.width;
-                &earlier[start..start + count * buffer.width]
+                start..start + count * buffer.width
             };
+            if !matches!(layer, Layer::Conv1d(_)) && own.offset != input.offset {
+                arena.copy_within(present(index - 1), present(index).start);
+            }
+            let (earlier, rest) = arena.split_at_mut(own.offset);
+            let start = own.history * own.width;
+            let output = &mut rest[start..start + count * own.width];
             match layer {
                 Layer::Conv1d(conv) => {
                     let end = input.offset + (input.history + count) * input.width;
                     kernels::conv1d(&conv, &earlier[input.offset..end], output);
                 }
                 Layer::ResidualAdd(add) => {
-                    kernels::residual_add(&add, present(index - 1), present(add.from), output);
+                    kernels::residual_add(&add, output, &earlier[present(add.from)]);
                 }
-                Layer::Relu => kernels::relu(present(index - 1), output),
+                Layer::Relu => kernels::relu(output),
                 Layer::Embedding(_) | Layer::Pool { .. } | Layer::Dense(_) => {}
             }
         }
+        let mut end = 0;
         for buffer in buffers {
-            let bytes = &mut arena[buffer.offset..buffer.offset + buffer.bytes()];
+            // Layers that write over their input have its buffer.
+            if buffer.offset < end {
+                continue;
+            }
+            end = buffer.offset + buffer.bytes();
+            let bytes = &mut arena[buffer.offset..end];
             let first = count * buffer.width;
             bytes.copy_within(first..first + buffer.history * buffer.width, 0);
         }
@@ -152,16 +156,14 @@ impl<'a> Stream<'a> {
 
     fn parts(&mut self, model: &Model<'_>) -> Parts<'_> {
         let words = |bytes: usize| bytes.div_ceil(8);
-        let (width, features) = (model.pooled_width(), model.feature_width());
-        let (buffers, rest) = self.arena.split_at_mut(words(model.buffer_bytes()));
+        let width = model.pooled_width();
+        let (work, rest) = self.arena.split_at_mut(words(model.work_bytes()));
         let (maxima, rest) = rest.split_at_mut(words(width));
-        let (sums, rest) = rest.split_at_mut(words(width * 4));
-        let (input, output) = rest.split_at_mut(words(features * 2));
+        let (sums, _) = rest.split_at_mut(words(width * 4));
         Parts {
-            buffers: &mut bytemuck::cast_slice_mut(buffers)[..model.buffer_bytes()],
+            work,
             maxima: &mut bytemuck::cast_slice_mut(maxima)[..width],
             sums: &mut bytemuck::cast_slice_mut(sums)[..width],
-            features: [input, output].map(|part| &mut bytemuck::cast_slice_mut(part)[..features]),
         }
     }
 }

@@ -31,6 +31,7 @@ fn spec() -> ModelSpec {
                 dilation: 3,
                 groups: 1,
                 relu: true,
+                bits: 8,
                 weights: vec![1, 2, 3, 4, -1, -2, -3, -4],
                 biases: vec![5, -6],
                 multipliers: vec![half(); 2],
@@ -158,10 +159,10 @@ fn what_is_read_is_what_was_written() {
         ),
         (4 + 8 + 4 + 4, 8, 4)
     );
-    // Embedding: 3 + 4 positions of 2 values; three layers of 4 positions; the pooled maxima, sums, and two feature vectors.
+    // Embedding: 3 + 4 positions of 2 values; the convolution: 4 positions, which sum and ReLU write over; the pooled maxima, sums.
     assert_eq!(
         model.arena_bytes(),
-        (14 + 3 * 8usize).next_multiple_of(8) + 8 + 8 + 2 * 8
+        (14 + 8usize).next_multiple_of(8) + 8 + 8
     );
     let layers: Vec<_> = model.layers().collect();
     let Layer::Embedding(embedding) = layers[0] else {
@@ -277,6 +278,82 @@ fn rows_of_codes() {
         product(3, vec![0, 2, 1]).to_bytes(),
         Err(WriteError::Data(0))
     );
+}
+
+#[test]
+fn weights_of_half_bytes() {
+    let conv = |last: i8, bits| {
+        let mut spec = spec();
+        spec.layers = vec![
+            LayerSpec::Embedding {
+                rows: 2,
+                dim: 10,
+                table: TableSpec::Int8(vec![0; 20]),
+            },
+            LayerSpec::Conv1d {
+                in_channels: 10,
+                out_channels: 1,
+                kernel: 2,
+                dilation: 1,
+                groups: 1,
+                relu: false,
+                bits,
+                weights: vec![
+                    1, 2, 3, 4, 5, 6, 7, -8, -1, -2, 3, 0, 0, 0, 0, 0, 0, 0, 0, last,
+                ],
+                biases: vec![0],
+                multipliers: vec![half()],
+            },
+            LayerSpec::Pool {
+                max: true,
+                mean: false,
+            },
+            LayerSpec::Dense {
+                inputs: 1,
+                outputs: 2,
+                relu: false,
+                weights: vec![0; 2],
+                biases: vec![0; 2],
+                multipliers: vec![half(); 2],
+            },
+        ];
+        spec
+    };
+    let file = conv(7, 4).to_bytes().unwrap();
+    assert_eq!(
+        file[range(&file, SectionKind::Layers)][4..11],
+        [8, 10, 1, 2, 1, 1, 0]
+    );
+    assert_eq!(
+        file[range(&file, SectionKind::Weights)],
+        [
+            0x51, 0x62, 0x73, 0x84, 0x0F, 0x0E, 0,
+            0, // the tap of the past: eight channels, two
+            3, 0, 0, 0, 0, 7, 0, 0, // that of the present
+            0, 0, // dense
+        ]
+    );
+    let model = Model::parse(&file).unwrap();
+    assert_eq!((model.macs_per_token(), model.parameters()), (20, 45));
+    for (last, bits) in [(8, 4), (-9, 4), (7, 5)] {
+        let error = conv(last, bits).to_bytes().unwrap_err();
+        assert!(matches!(error, WriteError::Range(1)), "{error}");
+    }
+    // The largest sum of products and bias that there is.
+    let with_bias = |bias| {
+        let mut spec = conv(7, 4);
+        let LayerSpec::Conv1d { biases, .. } = &mut spec.layers[1] else {
+            panic!()
+        };
+        biases[0] = bias;
+        spec.to_bytes().map(drop)
+    };
+    let most = i32::MAX - 128 * (1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 1 + 2 + 3 + 7);
+    with_bias(most).unwrap();
+    assert!(matches!(
+        with_bias(most + 1),
+        Err(WriteError::Refused(FormatError::Accumulator(1)))
+    ));
 }
 
 #[test]

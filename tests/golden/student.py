@@ -122,10 +122,10 @@ def logits(ids):
             if kind == 0:
                 table = numpy.frombuffer(EMBEDDINGS, numpy.int8).reshape(rows, dim).astype(numpy.int64)
             elif kind == 7:
-                parts, count = reader.varint(), reader.varint()
+                parts, centroids = reader.varint(), reader.varint()
                 raw = numpy.frombuffer(EMBEDDINGS, numpy.int8)
-                books = raw[: count * dim].reshape(parts, count, dim // parts).astype(numpy.int64)
-                codes = raw[count * dim :].view(numpy.uint8).reshape(rows, parts)
+                books = raw[: centroids * dim].reshape(parts, centroids, dim // parts).astype(numpy.int64)
+                codes = raw[centroids * dim :].view(numpy.uint8).reshape(rows, parts)
                 table = numpy.concatenate([books[part][codes[:, part]] for part in range(parts)], axis=1)
             else:
                 lut = numpy.array([reader.byte() for _ in range(16)], dtype=numpy.uint8).view(numpy.int8).astype(numpy.int64)
@@ -133,11 +133,18 @@ def logits(ids):
                 codes = numpy.stack([raw & 15, raw >> 4], axis=-1).reshape(rows, -1)[:, :dim]
                 table = lut[codes]
             outputs.append(table[ids].reshape(len(ids), dim))
-        elif kind == 2:
+        elif kind in (2, 8):
             ins, outs, kernel, dilation, groups = (reader.varint() for _ in range(5))
             relu, x, n = reader.byte(), outputs[-1], ins // groups
-            size = outs * kernel * n
-            w = numpy.frombuffer(WEIGHTS, numpy.int8, size, weight).reshape(outs, kernel, n).astype(numpy.int64)
+            if kind == 2:
+                size = outs * kernel * n
+                w = numpy.frombuffer(WEIGHTS, numpy.int8, size, weight).reshape(outs, kernel, n)
+            else:
+                size = outs * kernel * 4 * -(-n // 8)
+                raw = numpy.frombuffer(WEIGHTS, numpy.uint8, size, weight).reshape(outs, kernel, -1, 4)
+                w = numpy.concatenate([raw << 4, raw & 0xF0], axis=-1).view(numpy.int8) >> 4
+                w = w.reshape(outs, kernel, -1)[:, :, :n]
+            w = w.astype(numpy.int64)
             b = numpy.frombuffer(BIASES, "<i4", outs, 4 * output).astype(numpy.int64)
             past = (kernel - 1) * dilation
             padded = numpy.concatenate([numpy.zeros((past, ins), numpy.int64), x])

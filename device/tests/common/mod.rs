@@ -135,8 +135,9 @@ fn more(layers: Vec<LayerSpec>, widths: Vec<usize>, left: usize) -> BoxedStrateg
         .collect();
     let (for_conv, for_add) = (layers.clone(), layers.clone());
     let (widths_conv, widths_same) = (widths.clone(), widths);
-    let conv = (1usize..4, 1usize..5, 1usize..4, 1usize..4, any::<bool>()).prop_flat_map(
-        move |(groups, kernel, dilation, factor, relu)| {
+    let shape = (1usize..4, 1usize..5, 1usize..4, 1usize..4);
+    let conv = (shape, any::<bool>(), select(vec![4, 8])).prop_flat_map(
+        move |((groups, kernel, dilation, factor), relu, bits)| {
             let groups = if width.is_multiple_of(groups) {
                 groups
             } else {
@@ -154,7 +155,12 @@ fn more(layers: Vec<LayerSpec>, widths: Vec<usize>, left: usize) -> BoxedStrateg
                         dilation,
                         groups,
                         relu,
-                        weights,
+                        bits,
+                        weights: if bits == 4 {
+                            weights.iter().map(|weight| weight >> 4).collect()
+                        } else {
+                            weights
+                        },
                         biases,
                         multipliers,
                     };
@@ -189,7 +195,7 @@ fn more(layers: Vec<LayerSpec>, widths: Vec<usize>, left: usize) -> BoxedStrateg
 
 /// Any small model.
 pub fn spec() -> impl Strategy<Value = ModelSpec> {
-    (1usize..7, 0usize..5)
+    (1usize..20, 0usize..5)
         .prop_flat_map(|(dim, count)| {
             embedding(dim).prop_flat_map(move |embedding| more(vec![embedding], vec![dim], count))
         })
@@ -278,6 +284,7 @@ pub fn naive(spec: &ModelSpec, ids: &[u32]) -> Vec<i64> {
                 dilation,
                 groups,
                 relu,
+                bits: _,
                 weights,
                 biases,
                 multipliers,

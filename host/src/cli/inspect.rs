@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use thimble_shared::fixed::INVERSE_TEMPERATURE_ONE;
-use thimble_shared::format::{Layer, Model, Table as Rows, VERSION};
+use thimble_shared::format::{Layer, Model, Table as Rows, VERSION, Weights};
 
 use super::common::Common;
 use super::model::ModelFile;
@@ -106,12 +106,16 @@ fn describe(layer: &Layer<'_>) -> String {
             format!("embedding {} × {}, {kind}", thousands(e.rows as u64), e.dim)
         }
         Layer::Conv1d(c) => format!(
-            "conv1d {} → {}, kernel {}, dilation {}, groups {}{}",
+            "conv1d {} → {}, kernel {}, dilation {}, groups {}, {} bits{}",
             c.in_channels,
             c.out_channels,
             c.kernel,
             c.dilation,
             c.groups,
+            match c.weights {
+                Weights::Int8(_) => 8,
+                Weights::Int4(_) => 4,
+            },
             relu(c.relu)
         ),
         Layer::ResidualAdd(add) => format!("sum with layer {}{}", add.from, relu(add.relu)),

@@ -196,10 +196,10 @@ fn first_rows(
                 .copied()
         })
         .collect();
-    Ok(embeddings::principal_components(
-        &chosen,
-        width,
-        config.embedding,
-        seed,
-    ))
+    let dim = config.embedding;
+    let rows = embeddings::principal_components(&chosen, width, dim, seed);
+    Ok(match config.product {
+        Some(product) => embeddings::dealt(&rows, dim, product.codes),
+        None => rows,
+    })
 }

@@ -60,10 +60,17 @@ pub struct ConvConfig {
     /// Whether the layer's input is added to its output.
     #[serde(default)]
     pub residual: bool,
+    /// Bits of a weight: 4 or 8. Those of a depthwise part have 8.
+    #[serde(default = "eight")]
+    pub bits: u8,
 }
 
 const fn one() -> usize {
     1
+}
+
+const fn eight() -> u8 {
+    8
 }
 
 const fn all_codes() -> usize {
@@ -84,6 +91,7 @@ impl Default for StudentConfig {
             groups: 1,
             separable: false,
             residual,
+            bits: 8,
         };
         Self {
             pieces: 6_000,
@@ -160,6 +168,13 @@ impl StudentConfig {
                     name("kernel"),
                     conv.kernel,
                     conv.dilation
+                ));
+            }
+            if ![4, 8].contains(&conv.bits) {
+                return fail(format!(
+                    "{} = {}: 4 or 8 is expected",
+                    name("bits"),
+                    conv.bits
                 ));
             }
             if conv.groups == 0
@@ -254,6 +269,7 @@ mod tests {
             ),
             ("convs = [{ channels = 8, groups = 5 }]", "convs[0].groups"),
             ("convs = [{ channels = 8, kernel = 0 }]", "convs[0].kernel"),
+            ("convs = [{ channels = 8, bits = 5 }]", "convs[0].bits"),
             (
                 "convs = [{ channels = 8, groups = 2, separable = true }]",
                 "convs[0].groups",

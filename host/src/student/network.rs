@@ -42,6 +42,8 @@ pub(super) struct Conv {
     pub(super) kernel: usize,
     pub(super) dilation: usize,
     pub(super) residual: bool,
+    /// Bits of a weight.
+    pub(super) bits: u8,
 }
 
 /// A matrix and a bias.
@@ -92,6 +94,7 @@ impl StudentConfig {
                 kernel: conv.kernel,
                 dilation: conv.dilation,
                 residual: conv.residual,
+                bits: conv.bits,
             }
         };
         let inputs = [self.embedding]
@@ -216,7 +219,7 @@ impl Student {
         let last = self.dense.len() - 1;
         for (index, dense) in self.dense.iter().enumerate() {
             let weight = match quantization {
-                Some(_) => quantization::weights(dense.weight.val()),
+                Some(_) => quantization::weights(dense.weight.val(), 8),
                 None => dense.weight.val(),
             };
             x = x.matmul(weight) + dense.bias.val().unsqueeze::<2>();
@@ -270,7 +273,7 @@ impl Conv {
     fn depthwise(&self, x: Tensor<3>, quantize: bool) -> Option<Tensor<3>> {
         let weight = self.depthwise.as_ref()?.val();
         let weight = match quantize {
-            true => quantization::weights(weight),
+            true => quantization::weights(weight, 8),
             false => weight,
         };
         let [_, time, _] = x.dims();
@@ -288,7 +291,7 @@ impl Conv {
         let [groups, _, outputs] = self.weight.dims();
         let padded = after_zeros(x, (kernel - 1) * dilation);
         let weight = match quantize {
-            true => quantization::weights(self.weight.val()),
+            true => quantization::weights(self.weight.val(), self.bits),
             false => self.weight.val(),
         };
         let inputs = width / groups;

@@ -5,7 +5,7 @@ use thimble_shared::fixed::{LOGIT_BITS, Multiplier};
 use thimble_shared::format::{LayerSpec, TableSpec};
 
 use super::network::Student;
-use super::quantization::WEIGHT_EPSILON;
+use super::quantization::{INT4_RANGE, WEIGHT_EPSILON, largest_weight};
 use super::{Codebook, Quantization, StudentConfig};
 
 /// The layers of a trained student in integers.
@@ -55,7 +55,7 @@ pub fn quantize(
             let weights = values(depthwise.val().transpose());
             let bias = vec![0.0; in_channels];
             let (weights, biases, multipliers) =
-                linear(&weights, conv.kernel, &bias, input.0, output);
+                linear(&weights, conv.kernel, 8, &bias, input.0, output);
             layers.push(LayerSpec::Conv1d {
                 in_channels,
                 out_channels: in_channels,
@@ -63,6 +63,7 @@ pub fn quantize(
                 dilation: conv.dilation,
                 groups: in_channels,
                 relu: false,
+                bits: 8,
                 weights,
                 biases,
                 multipliers,
@@ -78,7 +79,8 @@ pub fn quantize(
         // [groups, kernel · inputs, outputs] → [groups · outputs, kernel · inputs].
         let weights = values(network.weight.val().swap_dims(1, 2));
         let bias = values(network.bias.val());
-        let (weights, biases, multipliers) = linear(&weights, width, &bias, input.0, output);
+        let (weights, biases, multipliers) =
+            linear(&weights, width, conv.bits, &bias, input.0, output);
         layers.push(LayerSpec::Conv1d {
             in_channels,
             out_channels: conv.channels,
@@ -86,6 +88,7 @@ pub fn quantize(
             dilation,
             groups: conv.groups,
             relu: true,
+            bits: conv.bits,
             weights,
             biases,
             multipliers,
@@ -117,6 +120,7 @@ pub fn quantize(
         let (weights, biases, multipliers) = linear(
             &values(network.weight.val().transpose()),
             inputs,
+            8,
             &values(network.bias.val()),
             scale,
             output,
@@ -159,22 +163,32 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.into_data().iter().collect()
 }
 
-/// Weights `[outputs][width]` in int8 with a scale an output, biases in the scale of the sums, and the factors from there to the
+/// Weights `[outputs][width]` in `bits` bits with a scale an output, biases in the scale of the sums, and the factors from there to the
 /// scale of the outputs.
 fn linear(
     weights: &[f32],
     width: usize,
+    bits: u8,
     bias: &[f32],
     input: f64,
     output: f64,
 ) -> (Vec<i8>, Vec<i32>, Vec<Multiplier>) {
     let (mut integers, mut biases, mut multipliers) = (Vec::new(), Vec::new(), Vec::new());
     for (row, &bias) in weights.chunks_exact(width).zip(bias) {
-        let most = row
+        let largest = row
             .iter()
-            .fold(WEIGHT_EPSILON, |most, weight| most.max(weight.abs()));
-        let scale = most / 127.0;
-        integers.extend(row.iter().map(|weight| to_int8(weight / scale)));
+            .fold(0.0_f32, |most, weight| most.max(weight.abs()));
+        let largest = match bits {
+            8 => largest,
+            _ => {
+                let squares: f32 = row.iter().map(|weight| weight * weight).sum();
+                largest.min((squares / row.len() as f32).sqrt() * INT4_RANGE)
+            }
+        };
+        let most = largest_weight(bits);
+        let scale = largest.max(WEIGHT_EPSILON) / most;
+        let rounded = |weight: &f32| (weight / scale + 0.5).floor().clamp(-most, most) as i8;
+        integers.extend(row.iter().map(rounded));
         let sums = input * f64::from(scale);
         // A quarter of the range is left for the products.
         let bound = f64::from(i32::MAX) / 4.0;

@@ -1,5 +1,6 @@
 //! Layers as an engine sees them: shapes and slices of the file.
 
+use super::plan::int4_bytes;
 use crate::fixed::Multiplier;
 
 /// A layer of a checked model.
@@ -137,12 +138,71 @@ pub struct Conv1d<'a> {
     pub groups: usize,
     /// Whether negative outputs become 0.
     pub relu: bool,
-    /// `[out_channels][kernel][in_channels / groups]`, `i8`.
-    pub weights: &'a [u8],
+    /// `[out_channels][kernel][in_channels / groups]`.
+    pub weights: Weights<'a>,
     /// `[out_channels]`, `i32` in the scale of the sums, little endian.
     pub biases: Biases<'a>,
     /// `[out_channels]`: from the scale of the sums to that of the output.
     pub multipliers: Multipliers<'a>,
+}
+
+impl Conv1d<'_> {
+    /// Channels of a group that an output sees.
+    pub const fn tap(&self) -> usize {
+        self.in_channels / self.groups
+    }
+
+    /// Weights of an output.
+    pub const fn width(&self) -> usize {
+        self.kernel * self.tap()
+    }
+
+    /// Bytes of the weights of an output.
+    pub const fn row_bytes(&self) -> usize {
+        match self.weights {
+            Weights::Int8(_) => self.width(),
+            Weights::Int4(_) => self.kernel * int4_bytes(self.tap()),
+        }
+    }
+}
+
+/// How weights of a convolution are stored.
+#[derive(Debug, Clone, Copy)]
+pub enum Weights<'a> {
+    /// A byte is a weight, `i8`.
+    Int8(&'a [u8]),
+    /// Half a byte is a weight, -8 to 7. The channels of each tap stand in groups of [`INT4_GROUP`](super::INT4_GROUP), four bytes
+    /// each: the low halves are the first four weights, the high halves the others. What the last group lacks is 0.
+    Int4(&'a [u8]),
+}
+
+impl<'a> Weights<'a> {
+    /// The bytes.
+    pub const fn bytes(&self) -> &'a [u8] {
+        match self {
+            Self::Int8(bytes) | Self::Int4(bytes) => bytes,
+        }
+    }
+
+    /// The largest sum of magnitudes that the weights in a byte can add.
+    pub(super) fn magnitude(&self, byte: u8) -> u8 {
+        match self {
+            Self::Int8(_) => (byte as i8).unsigned_abs(),
+            Self::Int4(_) => low_half(byte).unsigned_abs() + high_half(byte).unsigned_abs(),
+        }
+    }
+}
+
+/// The 4-bit weight in the low half of a byte.
+#[inline(always)]
+pub const fn low_half(byte: u8) -> i8 {
+    (byte << 4) as i8 >> 4
+}
+
+/// The 4-bit weight in the high half of a byte.
+#[inline(always)]
+pub const fn high_half(byte: u8) -> i8 {
+    byte as i8 >> 4
 }
 
 /// `clamp(own · x + other · y)`, where y is the output of the layer `from` at the same position.

@@ -3,7 +3,9 @@
 use super::error::FormatError;
 use super::golden::GoldenVectors;
 use super::header::{SectionKind, Sections};
-use super::layer::{Biases, Conv1d, Dense, Embedding, Layer, Multipliers, ResidualAdd, Table};
+use super::layer::{
+    Biases, Conv1d, Dense, Embedding, Layer, Multipliers, ResidualAdd, Table, Weights,
+};
 use super::plan::{Buffer, Placed, Plan, Record};
 use super::provenance::Provenance;
 use crate::bytes::u32_at;
@@ -117,12 +119,15 @@ impl<'a> Model<'a> {
         }
         for (layer, index) in self.layers().zip(0u8..) {
             let (weights, biases, multipliers, width, largest) = match layer {
-                Layer::Conv1d(conv) => {
-                    let width = conv.kernel * (conv.in_channels / conv.groups);
-                    (conv.weights, conv.biases, conv.multipliers, width, 128)
-                }
+                Layer::Conv1d(conv) => (
+                    conv.weights,
+                    conv.biases,
+                    conv.multipliers,
+                    conv.row_bytes(),
+                    128,
+                ),
                 Layer::Dense(dense) => (
-                    dense.weights,
+                    Weights::Int8(dense.weights),
                     dense.biases,
                     dense.multipliers,
                     dense.inputs,
@@ -146,10 +151,10 @@ impl<'a> Model<'a> {
                 return Err(FormatError::Multiplier(index));
             }
             // With every input at its largest, the sum of an output's products and its bias has to fit; so does every part.
-            for (output, weights) in weights.chunks_exact(width).enumerate() {
-                let sum: i64 = weights
+            for (output, row) in weights.bytes().chunks_exact(width).enumerate() {
+                let sum: i64 = row
                     .iter()
-                    .map(|&weight| i64::from((weight as i8).unsigned_abs()))
+                    .map(|&byte| i64::from(weights.magnitude(byte)))
                     .sum();
                 if sum * largest + i64::from(biases.get(output).unsigned_abs())
                     > i64::from(i32::MAX)
@@ -245,29 +250,25 @@ impl<'a> Model<'a> {
                     },
                 })
             }
-            Record::Conv1d {
-                in_channels,
-                out_channels,
-                kernel,
-                dilation,
-                groups,
-                relu,
-            } => {
-                let [in_channels, out_channels, kernel, dilation, groups] =
-                    [in_channels, out_channels, kernel, dilation, groups].map(usize::from);
-                let (biases, multipliers) = outputs(out_channels);
-                let weights = weights(out_channels * kernel * (in_channels / groups));
-                Layer::Conv1d(Conv1d {
-                    in_channels,
-                    out_channels,
-                    kernel,
-                    dilation,
-                    groups,
-                    relu,
-                    weights,
+            Record::Conv1d(shape) | Record::Conv1d4(shape) => {
+                let (biases, multipliers) = outputs(shape.out_channels.into());
+                let stored = match placed.record {
+                    Record::Conv1d4(_) => Weights::Int4,
+                    _ => Weights::Int8,
+                };
+                let mut conv = Conv1d {
+                    in_channels: shape.in_channels.into(),
+                    out_channels: shape.out_channels.into(),
+                    kernel: shape.kernel.into(),
+                    dilation: shape.dilation.into(),
+                    groups: shape.groups.into(),
+                    relu: shape.relu,
+                    weights: stored(&[]),
                     biases,
                     multipliers,
-                })
+                };
+                conv.weights = stored(weights(conv.out_channels * conv.row_bytes()));
+                Layer::Conv1d(conv)
             }
             Record::ResidualAdd {
                 from,
@@ -322,15 +323,19 @@ impl<'a> Model<'a> {
         self.plan.features
     }
 
-    /// Bytes of the arena that a session asks for: the buffers, maximum (int8) and sum (int32) of each pooled value, two
-    /// vectors of features (int16), each part rounded up to 8 bytes.
+    /// Bytes of the buffers, or of two vectors of features (int16) where these take more: when the text has ended, they take the
+    /// buffers' place.
+    pub fn work_bytes(&self) -> usize {
+        let features = (self.feature_width() * 2).next_multiple_of(8);
+        self.buffer_bytes().next_multiple_of(8).max(2 * features)
+    }
+
+    /// Bytes of the arena that a session asks for: [`work_bytes`](Self::work_bytes), maximum (int8) and sum (int32) of each pooled
+    /// value, each part rounded up to 8 bytes.
     pub fn arena_bytes(&self) -> usize {
         let part = |bytes: usize| bytes.next_multiple_of(8);
         let pooled = self.pooled_width();
-        part(self.buffer_bytes())
-            + part(pooled)
-            + part(pooled * 4)
-            + 2 * part(self.feature_width() * 2)
+        self.work_bytes() + part(pooled) + part(pooled * 4)
     }
 
     /// Bytes of RAM of a session with its arena, whatever the length of a text. The file itself can stay in flash.
@@ -341,7 +346,7 @@ impl<'a> Model<'a> {
     /// Multiplications with an addition that a token costs.
     pub fn macs_per_token(&self) -> u64 {
         let macs = |layer| match layer {
-            Layer::Conv1d(conv) => conv.weights.len() as u64,
+            Layer::Conv1d(conv) => (conv.out_channels * conv.width()) as u64,
             _ => 0,
         };
         self.layers().map(macs).sum()
@@ -359,7 +364,9 @@ impl<'a> Model<'a> {
     /// Number of trained values: rows, weights and biases.
     pub fn parameters(&self) -> u64 {
         let dim = self.buffers().first().map_or(0, |buffer| buffer.width);
-        (self.plan.rows * dim + self.plan.weights + self.plan.outputs) as u64
+        (self.plan.rows * dim + self.plan.outputs) as u64
+            + self.macs_per_token()
+            + self.macs_per_text()
     }
 
     /// Factor of the logits before the probabilities, Q16.

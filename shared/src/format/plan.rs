@@ -16,6 +16,10 @@ const MAX_ARENA: usize = 1 << 24;
 /// Positions that an engine takes through the network together, so that each weight is used as often as it is loaded.
 pub const BLOCK: usize = 4;
 
+/// 4-bit weights that are stored together: the low halves of four bytes hold the first four, the high halves the others, so that
+/// a word that is loaded has the order of two words of 8-bit weights.
+pub const INT4_GROUP: usize = 8;
+
 /// A layer's descriptor in the file, in postcard's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(feature = "build", derive(serde::Serialize))]
@@ -29,14 +33,7 @@ pub(super) enum Record {
         dim: u16,
         lut: [i8; 16],
     },
-    Conv1d {
-        in_channels: u16,
-        out_channels: u16,
-        kernel: u16,
-        dilation: u16,
-        groups: u16,
-        relu: bool,
-    },
+    Conv1d(ConvShape),
     ResidualAdd {
         from: u8,
         own: (i32, u8),
@@ -59,6 +56,20 @@ pub(super) enum Record {
         codes: u16,
         centroids: u16,
     },
+    /// A convolution with 4-bit weights.
+    Conv1d4(ConvShape),
+}
+
+/// Sizes of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "build", derive(serde::Serialize))]
+pub(super) struct ConvShape {
+    pub(super) in_channels: u16,
+    pub(super) out_channels: u16,
+    pub(super) kernel: u16,
+    pub(super) dilation: u16,
+    pub(super) groups: u16,
+    pub(super) relu: bool,
 }
 
 impl Record {
@@ -79,11 +90,11 @@ impl Record {
                 let lut = lut.map(|byte: u8| byte as i8);
                 (Self::Embedding4 { rows, dim, lut }, rest)
             }
-            2 => {
+            2 | 8 => {
                 let (shape, rest) = take_from_bytes::<[u16; 5]>(bytes)?;
                 let [in_channels, out_channels, kernel, dilation, groups] = shape;
                 let (relu, rest) = take_from_bytes(rest)?;
-                let conv = Self::Conv1d {
+                let conv = ConvShape {
                     in_channels,
                     out_channels,
                     kernel,
@@ -91,7 +102,11 @@ impl Record {
                     groups,
                     relu,
                 };
-                (conv, rest)
+                let record = match kind {
+                    2 => Self::Conv1d(conv),
+                    _ => Self::Conv1d4(conv),
+                };
+                (record, rest)
             }
             3 => {
                 let (from, rest) = take_from_bytes(bytes)?;
@@ -136,6 +151,11 @@ impl Record {
     }
 }
 
+/// Bytes of the 4-bit weights of a tap of a kernel.
+pub(super) const fn int4_bytes(channels: usize) -> usize {
+    channels.div_ceil(INT4_GROUP) * (INT4_GROUP / 2)
+}
+
 /// A descriptor and where its data begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Placed {
@@ -147,7 +167,8 @@ pub(super) struct Placed {
 }
 
 /// Where the output of a layer lies in the arena of a session: `history` positions that later kernels look back on and
-/// [`BLOCK`] positions of the present, `width` bytes each.
+/// [`BLOCK`] positions of the present, `width` bytes each. A layer that changes values one by one, in a buffer that nobody reads
+/// later, writes over its input: then both have the same buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Buffer {
     /// First byte in the arena.
@@ -258,7 +279,8 @@ impl Plan {
             Record::Embedding8 { .. }
             | Record::Embedding4 { .. }
             | Record::EmbeddingProduct { .. } => i == 0,
-            Record::Conv1d { .. }
+            Record::Conv1d(_)
+            | Record::Conv1d4(_)
             | Record::ResidualAdd { .. }
             | Record::Relu
             | Record::Pool { .. } => i > 0 && !pooled,
@@ -288,16 +310,15 @@ impl Plan {
                 self.table(rows, dim, codes.into(), codebooks)
                     .ok_or(FormatError::Shape(index))?
             }
-            Record::Conv1d {
-                in_channels,
-                out_channels,
-                kernel,
-                dilation,
-                groups,
-                relu: _,
-            } => {
-                let [ins, outs, kernel, dilation, groups] =
-                    [in_channels, out_channels, kernel, dilation, groups].map(usize::from);
+            Record::Conv1d(conv) | Record::Conv1d4(conv) => {
+                let [ins, outs, kernel, dilation, groups] = [
+                    conv.in_channels,
+                    conv.out_channels,
+                    conv.kernel,
+                    conv.dilation,
+                    conv.groups,
+                ]
+                .map(usize::from);
                 if groups == 0 || kernel == 0 || dilation == 0 || ins != width {
                     return shape;
                 }
@@ -305,7 +326,11 @@ impl Plan {
                     return shape;
                 }
                 self.buffers[i - 1].history = (kernel - 1) * dilation;
-                if !self.linear(outs, kernel * (ins / groups)) {
+                let tap = match record {
+                    Record::Conv1d4(_) => int4_bytes(ins / groups),
+                    _ => ins / groups,
+                };
+                if !self.linear(outs, kernel * tap) {
                     return shape;
                 }
                 outs
@@ -363,7 +388,7 @@ impl Plan {
         Some(dim.into())
     }
 
-    /// Counts the data of a matrix; `false` if it is too large for any memory.
+    /// Counts the data of a matrix of `width` bytes an output; `false` if it is too large for any memory.
     fn linear(&mut self, outputs: usize, width: usize) -> bool {
         let weights = outputs
             .checked_mul(width)
@@ -373,9 +398,32 @@ impl Plan {
         weights.is_some()
     }
 
+    /// Whether layer `i` writes over its input.
+    fn is_in_place(&self, i: usize) -> bool {
+        let read_later = |later: &Placed| match later.record {
+            Record::ResidualAdd { from, .. } => usize::from(from) + 1 == i,
+            _ => false,
+        };
+        let by_value = matches!(
+            self.layers[i].record,
+            Record::ResidualAdd { .. } | Record::Relu
+        );
+        // The rows of the embedding come one by one, so their buffer is the first layer's alone.
+        by_value && i > 1 && !self.layers[i..self.pool].iter().any(read_later)
+    }
+
     /// Lays the buffers of the layers before the pooling behind each other.
     fn place(&mut self) -> Result<(), FormatError> {
+        for i in (1..self.pool).rev() {
+            if self.is_in_place(i) {
+                self.buffers[i - 1].history = self.buffers[i].history;
+            }
+        }
         for i in 0..self.pool {
+            if self.is_in_place(i) {
+                self.buffers[i].offset = self.buffers[i - 1].offset;
+                continue;
+            }
             self.buffers[i].offset = self.buffer_bytes;
             self.buffer_bytes += self.buffers[i].bytes();
             if self.buffer_bytes > MAX_ARENA {

@@ -10,7 +10,7 @@ use super::header::{
     ALIGNMENT, CHECKSUM_AT, ENTRY_BYTES, HEADER_BYTES, MAGIC, SectionKind, VERSION, checksum,
 };
 use super::model::Model;
-use super::plan::{MAX_LAYERS, Record};
+use super::plan::{ConvShape, INT4_GROUP, MAX_LAYERS, Record};
 use crate::fixed::Multiplier;
 use crate::labels::{self, LabelsError};
 use crate::vocab::VocabularyBuild;
@@ -69,6 +69,8 @@ pub enum LayerSpec {
         groups: usize,
         /// Whether negative outputs become 0.
         relu: bool,
+        /// Bits of a weight in the file: 4 (weights -8 to 7) or 8.
+        bits: u8,
         /// `[out_channels][kernel][in_channels / groups]`; the last of the kernel is the present.
         weights: Vec<i8>,
         /// `[out_channels]`.
@@ -311,19 +313,39 @@ impl Data {
                 dilation,
                 groups,
                 relu,
+                bits,
                 weights,
                 biases,
                 multipliers,
             } => {
-                let width = kernel * (in_channels / (*groups).max(1));
-                self.linear(index, *out_channels, width, weights, biases, multipliers)?;
-                Record::Conv1d {
+                let tap = in_channels / (*groups).max(1);
+                self.linear(
+                    index,
+                    *out_channels,
+                    kernel * tap,
+                    weights,
+                    biases,
+                    multipliers,
+                )?;
+                let shape = ConvShape {
                     in_channels: range(in_channels)?,
                     out_channels: range(out_channels)?,
                     kernel: range(kernel)?,
                     dilation: range(dilation)?,
                     groups: range(groups)?,
                     relu: *relu,
+                };
+                match bits {
+                    4 => {
+                        self.weights.extend(int4_rows(index, weights, tap)?);
+                        Record::Conv1d4(shape)
+                    }
+                    8 => {
+                        self.weights
+                            .extend(weights.iter().map(|&weight| weight as u8));
+                        Record::Conv1d(shape)
+                    }
+                    _ => return Err(WriteError::Range(index)),
                 }
             }
             LayerSpec::ResidualAdd {
@@ -351,6 +373,8 @@ impl Data {
                 multipliers,
             } => {
                 self.linear(index, *outputs, *inputs, weights, biases, multipliers)?;
+                self.weights
+                    .extend(weights.iter().map(|&weight| weight as u8));
                 Record::Dense {
                     inputs: range(inputs)?,
                     outputs: range(outputs)?,
@@ -363,6 +387,7 @@ impl Data {
         Ok(())
     }
 
+    /// Takes biases and multipliers of a matrix whose parts fit to each other.
     fn linear(
         &mut self,
         index: usize,
@@ -376,8 +401,6 @@ impl Data {
         if !whole || biases.len() != outputs || multipliers.len() != outputs {
             return Err(WriteError::Data(index));
         }
-        self.weights
-            .extend(weights.iter().map(|&weight| weight as u8));
         self.biases
             .extend(biases.iter().flat_map(|bias| bias.to_le_bytes()));
         self.multipliers.extend(
@@ -387,6 +410,22 @@ impl Data {
         );
         Ok(())
     }
+}
+
+/// Weights of taps of so many channels, two in a byte.
+fn int4_rows(layer: usize, weights: &[i8], tap: usize) -> Result<Vec<u8>, WriteError> {
+    if weights.iter().any(|weight| !(-8..8).contains(weight)) {
+        return Err(WriteError::Range(layer));
+    }
+    let half = |group: &[i8], at: usize| group.get(at).map_or(0, |&weight| weight as u8 & 15);
+    let groups = weights
+        .chunks(tap.max(1))
+        .flat_map(|tap| tap.chunks(INT4_GROUP));
+    let bytes = groups.flat_map(|group| {
+        let second = INT4_GROUP / 2;
+        (0..second).map(move |at| half(group, at) | half(group, at + second) << 4)
+    });
+    Ok(bytes.collect())
 }
 
 /// Header, section table and sections.

@@ -147,6 +147,7 @@ impl Tiny {
                 dilation: 1,
                 groups: 1,
                 relu: true,
+                bits: 8,
                 weights: int8s(3 * width * width),
                 biases: vec![7; width],
                 multipliers: vec![multiplier; width],
