@@ -17,7 +17,7 @@ fn read(path: &str) -> Vec<u8> {
 /// SST-2 dev: 872 sentences of 25 tokens in the mean.
 #[divan::bench]
 fn sentences(bencher: Bencher<'_, '_>) {
-    let file = read("sentiment-en.thimble");
+    let file = read("sentiment-en/224k.thimble");
     let model = Model::parse(&file).expect("the shipped student is a model");
     let dev = String::from_utf8(read("data/sst2.dev.tsv")).expect("text");
     let texts: Vec<&str> = dev

@@ -1,7 +1,7 @@
 //! Classifies lines of standard input with the engine alone, on anything that has a standard library: for each line its
 //! label, number of tokens, and logits.
 //!
-//! `cargo run --release -p thimble-device --example classify -- models/sentiment-en.thimble < reviews.txt`
+//! `cargo run --release -p thimble-device --example classify -- models/sentiment-en/224k.thimble < reviews.txt`
 
 use std::error::Error;
 use std::io::{BufRead, Write};

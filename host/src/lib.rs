@@ -7,7 +7,7 @@
 //! - [`student`] teaches a small CNN what the teacher knows and turns it into integers.
 //! - [`eval`] runs the chip's engine over a dataset and measures it.
 //!
-//! [`distill`] goes all of this way in one call.
+//! [`distill`] goes all of this way in one call, [`tune`] many times to find the best sizes.
 //!
 //! Beside the way: [`training`] is what both trainers share, [`device`] chooses where tensors are computed, [`rates`] measures how fast,
 //! [`target`] speaks with boards and emulators, [`files`] writes files whole or not at all, and [`cli`] is the command line over all of it.
@@ -26,3 +26,4 @@ pub mod student;
 pub mod target;
 pub mod teacher;
 pub mod training;
+pub mod tune;

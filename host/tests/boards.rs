@@ -17,7 +17,7 @@ fn error(args: &[&str], code: i32) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-const MODEL: &str = "models/sentiment-en.thimble";
+const MODEL: &str = "models/sentiment-en/224k.thimble";
 
 #[test]
 fn the_boards_are_listed() {

@@ -225,17 +225,18 @@ fn an_odd_row_of_half_bytes() {
 
 #[test]
 fn rows_of_codes() {
-    let product = |count, codes| {
+    let product = |codebooks, count, codes| {
         let mut spec = spec();
         spec.layers = vec![
             LayerSpec::Embedding {
                 rows: 2,
                 dim: 4,
                 table: TableSpec::Product {
-                    centroids: (1..=4 * count as i8).collect(),
+                    centroids: (1..=2 * (codebooks * count) as i8).collect(),
                     count,
                     codes,
                     parts: 2,
+                    codebooks,
                 },
             },
             LayerSpec::Pool {
@@ -253,29 +254,39 @@ fn rows_of_codes() {
         ];
         spec
     };
-    let file = product(3, vec![0, 2, 1, 0]).to_bytes().unwrap();
+    let file = product(2, 3, vec![0, 2, 1, 0]).to_bytes().unwrap();
     assert_eq!(
         file[range(&file, SectionKind::Embeddings)],
         [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 2, 1, 0]
     );
     let layers = range(&file, SectionKind::Layers).start;
-    // Three layers; number 7 with 2 rows of 4 values, 2 codes, 3 centroids.
-    assert_eq!(file[layers..layers + 6], [3, 7, 2, 4, 2, 3]);
-    let model = Model::parse(&file).unwrap();
-    let Some(Layer::Embedding(embedding)) = model.layers().next() else {
-        panic!()
-    };
-    for (id, expected) in [(0, [1, 2, 11, 12]), (1, [3, 4, 7, 8]), (9, [1, 2, 11, 12])] {
-        let mut row = [0; 4];
-        embedding.row(id, &mut row);
-        assert_eq!(row, expected, "{id}");
+    // Three layers; number 7 with 2 rows of 4 values, 2 codes, 3 centroids, 2 codebooks.
+    assert_eq!(file[layers..layers + 7], [3, 7, 2, 4, 2, 3, 2]);
+    let shared = product(1, 3, vec![0, 2, 1, 0]).to_bytes().unwrap();
+    for (file, first, second) in [
+        (&file, [1, 2, 11, 12], [3, 4, 7, 8]),
+        (&shared, [1, 2, 5, 6], [3, 4, 1, 2]),
+    ] {
+        let model = Model::parse(file).unwrap();
+        let Some(Layer::Embedding(embedding)) = model.layers().next() else {
+            panic!()
+        };
+        for (id, expected) in [(0, first), (1, second), (9, first)] {
+            let mut row = [0; 4];
+            embedding.row(id, &mut row);
+            assert_eq!(row, expected, "{id}");
+        }
     }
     assert_eq!(
-        product(3, vec![0, 2, 3, 0]).to_bytes(),
+        product(0, 3, vec![0, 2, 1, 0]).to_bytes(),
+        Err(WriteError::Refused(FormatError::Shape(0)))
+    );
+    assert_eq!(
+        product(2, 3, vec![0, 2, 3, 0]).to_bytes(),
         Err(WriteError::Refused(FormatError::Code))
     );
     assert_eq!(
-        product(3, vec![0, 2, 1]).to_bytes(),
+        product(2, 3, vec![0, 2, 1]).to_bytes(),
         Err(WriteError::Data(0))
     );
 }

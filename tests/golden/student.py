@@ -16,7 +16,7 @@ import numpy
 import tokenizers
 
 ROOT = pathlib.Path(__file__).parents[2]
-FILE = (ROOT / "models/sentiment-en.thimble").read_bytes()
+FILE = (ROOT / "models/sentiment-en/224k.thimble").read_bytes()
 
 
 def sections():
@@ -122,11 +122,11 @@ def logits(ids):
             if kind == 0:
                 table = numpy.frombuffer(EMBEDDINGS, numpy.int8).reshape(rows, dim).astype(numpy.int64)
             elif kind == 7:
-                parts, centroids = reader.varint(), reader.varint()
-                raw = numpy.frombuffer(EMBEDDINGS, numpy.int8)
-                books = raw[: centroids * dim].reshape(parts, centroids, dim // parts).astype(numpy.int64)
-                codes = raw[centroids * dim :].view(numpy.uint8).reshape(rows, parts)
-                table = numpy.concatenate([books[part][codes[:, part]] for part in range(parts)], axis=1)
+                parts, centroids, books = reader.varint(), reader.varint(), reader.varint()
+                raw, size = numpy.frombuffer(EMBEDDINGS, numpy.int8), books * centroids * (dim // parts)
+                values = raw[:size].reshape(books, centroids, dim // parts).astype(numpy.int64)
+                codes = raw[size:].view(numpy.uint8).reshape(rows, parts)
+                table = numpy.concatenate([values[part * books // parts][codes[:, part]] for part in range(parts)], axis=1)
             else:
                 lut = numpy.array([reader.byte() for _ in range(16)], dtype=numpy.uint8).view(numpy.int8).astype(numpy.int64)
                 raw = numpy.frombuffer(EMBEDDINGS, numpy.uint8).reshape(rows, -1)

@@ -100,7 +100,7 @@ fn linux_on_arm_says_what_the_host_says() {
         let mut child = Command::new(emulator)
             .args(["-L", libraries])
             .arg(&program)
-            .arg(root("models/sentiment-en.thimble"))
+            .arg(root("models/sentiment-en/224k.thimble"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -28,7 +28,7 @@ fn root(path: &str) -> PathBuf {
 }
 
 fn file() -> Vec<u8> {
-    std::fs::read(root("models/sentiment-en.thimble")).unwrap()
+    std::fs::read(root("models/sentiment-en/224k.thimble")).unwrap()
 }
 
 fn dev() -> data::Dataset {
@@ -118,7 +118,11 @@ fn training_and_judging_are_apart() {
         texts_only: true,
         ..data::ReadOptions::default()
     };
-    for name in ["sst2.train.tsv.zst", "films.jsonl.zst"] {
+    for name in [
+        "sst2.train.jsonl.zst",
+        "films.jsonl.zst",
+        "augmented.jsonl.zst",
+    ] {
         let set = data::read(&root("models/data").join(name), &options).unwrap();
         let both: Vec<&str> = set
             .examples

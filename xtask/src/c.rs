@@ -66,7 +66,7 @@ fn library(target: &str) -> anyhow::Result<PathBuf> {
 fn example() -> anyhow::Result<PathBuf> {
     let example = folder().join("example");
     let out = crate::root().join("target/c/example.elf");
-    let model = crate::root().join("models/sentiment-en.thimble");
+    let model = crate::root().join("models/sentiment-en/224k.thimble");
     let status = Command::new("arm-none-eabi-gcc")
         .args(["-mcpu=cortex-m3", "-mthumb", "-Os", "-Wall", "-Wextra", "-Werror", "-std=c11"])
         .args(["--specs=rdimon.specs", "-nostartfiles", "-Wl,--gc-sections", "-Wl,--no-warn-rwx-segments", "-Wl,--no-warn-execstack"])

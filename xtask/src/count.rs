@@ -91,7 +91,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let record = Record {
         commit: commit()?,
         compiler: crate::arm::compiler("thumbv7em-none-eabihf")?,
-        model: "models/sentiment-en.thimble".to_owned(),
+        model: "models/sentiment-en/224k.thimble".to_owned(),
         sentences: SENTENCES,
         tokens,
         boards,

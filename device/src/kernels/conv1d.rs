@@ -71,12 +71,18 @@ fn dot(weights: &[u8], input: &[i8]) -> i32 {
 /// Sum of products with 4-bit weights.
 #[inline(always)]
 fn dot_int4(weights: &[u8], input: &[i8]) -> i32 {
+    const HALF: usize = INT4_GROUP / 2;
+    let (weights, _) = weights.as_chunks::<HALF>();
+    let (whole, rest) = input.as_chunks::<INT4_GROUP>();
     let mut sum = 0;
-    for (weights, input) in weights
-        .chunks_exact(INT4_GROUP / 2)
-        .zip(input.chunks(INT4_GROUP))
-    {
-        let (first, second) = input.split_at(input.len().min(INT4_GROUP / 2));
+    for (weights, input) in weights.iter().zip(whole) {
+        for at in 0..HALF {
+            sum += i32::from(low_half(weights[at])) * i32::from(input[at]);
+            sum += i32::from(high_half(weights[at])) * i32::from(input[at + HALF]);
+        }
+    }
+    if let Some(weights) = weights.get(whole.len()) {
+        let (first, second) = rest.split_at(rest.len().min(HALF));
         for (&weight, &value) in weights.iter().zip(first) {
             sum += i32::from(low_half(weight)) * i32::from(value);
         }

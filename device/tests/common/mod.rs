@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 use thimble_shared::fixed::Multiplier;
 use thimble_shared::format::{LayerSpec, Model, ModelSpec, TableSpec};
 use thimble_shared::tokenizer::{Normalization, Tokenizer};
@@ -58,20 +58,27 @@ fn embedding(dim: usize) -> impl Strategy<Value = LayerSpec> {
     let parts: Vec<usize> = (1..=dim)
         .filter(|parts| dim.is_multiple_of(*parts))
         .collect();
-    let product = (select(parts), select(vec![1, 5, 256]))
-        .prop_flat_map(move |(parts, count)| {
+    let product = (select(parts), select(vec![1, 5, 256]), any::<Index>())
+        .prop_flat_map(move |(parts, count, index)| {
+            let divisors: Vec<usize> = (1..=parts)
+                .filter(|part| parts.is_multiple_of(*part))
+                .collect();
+            let codebooks = *index.get(&divisors);
             (
-                int8s(count * dim),
+                int8s(codebooks * count * (dim / parts)),
                 prop::collection::vec(0..=(count - 1) as u8, rows * parts),
-                Just((parts, count)),
+                Just((parts, count, codebooks)),
             )
         })
-        .prop_map(|(centroids, codes, (parts, count))| TableSpec::Product {
-            centroids,
-            count,
-            codes,
-            parts,
-        });
+        .prop_map(
+            |(centroids, codes, (parts, count, codebooks))| TableSpec::Product {
+                centroids,
+                count,
+                codes,
+                parts,
+                codebooks,
+            },
+        );
     prop_oneof![int8, int4, product].prop_map(move |table| LayerSpec::Embedding {
         rows,
         dim,
@@ -264,11 +271,13 @@ pub fn naive(spec: &ModelSpec, ids: &[u32]) -> Vec<i64> {
                         count,
                         codes,
                         parts,
+                        codebooks,
                     } => {
                         let size = dim / parts;
                         let (row, part, value) = (at / dim, at % dim / size, at % size);
                         let centroid = usize::from(codes[row * parts + part]);
-                        i64::from(centroids[(part * count + centroid) * size + value])
+                        let book = part / (parts / codebooks);
+                        i64::from(centroids[(book * count + centroid) * size + value])
                     }
                 };
                 layers.push(

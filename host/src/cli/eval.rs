@@ -223,6 +223,7 @@ fn print(out: &mut impl Write, answer: &Answer, file: &ModelFile) -> anyhow::Res
     figure("accuracy", percent(metrics.accuracy));
     figure("macro F1", percent(metrics.macro_f1));
     figure("calibration error", percent(metrics.ece));
+    figure("log loss, nats", format!("{:.4}", metrics.log_loss));
     if let Some(teacher) = &answer.teacher {
         figure(
             "agreement with teacher",

@@ -15,7 +15,7 @@ use crate::files;
 /// Arguments of `thimble export`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  thimble export models/sentiment-en.thimble --format tokenizer --out tokenizer.json")]
+  thimble export models/sentiment-en/224k.thimble --format tokenizer --out tokenizer.json")]
 pub struct Args {
     /// Model file
     #[arg(value_name = "MODEL")]

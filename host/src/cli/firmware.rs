@@ -18,7 +18,7 @@ use crate::files;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   thimble firmware --list
-  thimble firmware microbit --model models/sentiment-en.thimble -o thimble.hex    # drag it onto the drive MICROBIT
+  thimble firmware microbit --model models/sentiment-en/224k.thimble -o thimble.hex    # drag it onto the drive MICROBIT
   thimble firmware pico -o thimble.uf2
   thimble firmware nrf52840-dk --flash                                            # through a debug probe, by probe-rs
 

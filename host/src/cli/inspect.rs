@@ -15,7 +15,7 @@ use super::output::{self, Table, percent, thousands};
 /// Arguments of `thimble inspect`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  thimble inspect models/sentiment-en.thimble
+  thimble inspect models/sentiment-en/224k.thimble
   thimble inspect mine.thimble --json")]
 pub struct Args {
     /// Model file

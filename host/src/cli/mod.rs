@@ -27,6 +27,7 @@ mod target;
 pub mod teacher;
 mod texts;
 pub mod tokenize;
+pub mod tune;
 pub mod verify;
 pub mod write;
 
@@ -44,7 +45,7 @@ use common::Common;
   thimble classify \"a gorgeous, witty, seductive movie\"
   thimble distill
   thimble distill --data reviews.csv --unlabeled more.txt --max-flash 128K
-  thimble inspect models/sentiment-en.thimble"
+  thimble inspect models/sentiment-en/224k.thimble"
 )]
 pub struct Cli {
     #[command(flatten)]
@@ -59,6 +60,8 @@ enum Command {
     Classify(classify::Args),
     /// Make a model: teacher, student, integers, proof, in one go
     Distill(distill::Args),
+    /// Find the best student under a budget by itself
+    Tune(tune::Args),
     /// Measure a model on labelled texts
     Eval(eval::Args),
     /// Show where a model's bytes go, what memory and work it takes
@@ -98,6 +101,7 @@ impl Cli {
         match &self.command {
             Command::Classify(args) => classify::run(args, &self.common),
             Command::Distill(args) => distill::run(args, &self.common),
+            Command::Tune(args) => tune::run(args, &self.common),
             Command::Eval(args) => eval::run(args, &self.common),
             Command::Inspect(args) => inspect::run(args, &self.common),
             Command::Verify(args) => verify::run(args, &self.common),

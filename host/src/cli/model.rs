@@ -9,12 +9,12 @@ use super::common;
 use crate::data;
 
 /// Name of the model that comes with Thimble, below `models`.
-const SHIPPED: &str = "sentiment-en.thimble";
+const SHIPPED: &str = "sentiment-en/224k.thimble";
 
 /// Which model.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ModelArgs {
-    /// Model file [default: the shipped models/sentiment-en.thimble]
+    /// Model file [default: the shipped models/sentiment-en/224k.thimble]
     #[arg(long, short, value_name = "FILE")]
     model: Option<PathBuf>,
 }

@@ -19,9 +19,9 @@ use crate::target::{Place, Replayed, replay};
 /// Arguments of `thimble verify`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  thimble verify models/sentiment-en.thimble
-  thimble verify models/sentiment-en.thimble --target qemu:microbit
-  thimble verify models/sentiment-en.thimble --target qemu:mps2-an386 --file models/data/sst2.dev.tsv
+  thimble verify models/sentiment-en/224k.thimble
+  thimble verify models/sentiment-en/224k.thimble --target qemu:microbit
+  thimble verify models/sentiment-en/224k.thimble --target qemu:mps2-an386 --file models/data/sst2.dev.tsv
   thimble verify run/model.thimble --target serial:/dev/ttyACM0 --json")]
 pub struct Args {
     /// Model file

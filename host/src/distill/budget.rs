@@ -4,7 +4,7 @@ use serde::Serialize;
 use thimble_shared::fixed::INVERSE_TEMPERATURE_ONE;
 use thimble_shared::format::{Model, ModelSpec};
 
-use super::{DistillError, Plan};
+use super::{DistillError, Plan, Task, package};
 use crate::student::{ConvConfig, StudentConfig, StudentError, Vocabulary, shape};
 
 /// What a student may take.
@@ -26,9 +26,6 @@ impl Default for Budget {
     }
 }
 
-/// Bytes of a file that golden vectors and provenance take at most.
-const EVIDENCE: usize = 4 * 1024;
-
 /// A student's sizes with its vocabulary.
 pub(super) struct Sized {
     pub(super) config: StudentConfig,
@@ -38,44 +35,33 @@ pub(super) struct Sized {
     pub(super) ram_bytes: usize,
 }
 
-/// Sizes for a budget: narrower layers for less flash, then as many pieces as fit.
-pub fn suggestion(budget: Budget) -> StudentConfig {
-    let (pieces, embedding, channels) = match budget.flash / 1024 {
-        160.. => (6_000, 48, 64),
-        80.. => (4_000, 32, 48),
-        40.. => (2_500, 24, 32),
-        20.. => (1_200, 16, 24),
-        _ => (500, 12, 16),
-    };
-    let mut config = StudentConfig {
-        pieces,
-        embedding,
-        ..StudentConfig::default()
-    };
-    config
-        .convs
-        .iter_mut()
-        .for_each(|conv| conv.channels = channels);
-    config
-}
-
 /// Passes over `rows` texts: more over few, so that there are enough steps.
 pub fn default_epochs(rows: usize) -> f64 {
-    (6_900_000.0 / rows.max(1) as f64).clamp(4.0, 60.0).round()
+    (2_900_000.0 / rows.max(1) as f64).clamp(4.0, 60.0).round()
 }
 
 /// Finds the sizes and chooses the vocabulary. Only a plan that may be adapted is made smaller.
 pub(super) fn fit(
     plan: &Plan,
-    labels: &[String],
+    task: &Task,
+    teacher_digest: Option<&str>,
     choose: impl Fn(usize) -> Result<Vocabulary, StudentError>,
 ) -> Result<Sized, DistillError> {
     let mut config = plan.student.clone();
     config.validate()?;
     let mut vocabulary = choose(config.pieces)?;
     loop {
-        let (bytes, ram_bytes) = sizes(&config, &vocabulary, labels)?;
-        let file_bytes = bytes + EVIDENCE;
+        let (provenance, golden) = package::evidence(plan, task, teacher_digest);
+        let labels = &task.dev.labels;
+        let spec = ModelSpec {
+            labels: labels.clone(),
+            vocabulary: vocabulary.build.clone(),
+            layers: shape(&config, vocabulary.len(), labels.len()),
+            inverse_temperature_q16: INVERSE_TEMPERATURE_ONE,
+            provenance,
+            golden,
+        };
+        let (file_bytes, ram_bytes) = sizes(&spec)?;
         let over = |what, needed, allowed, remedy| DistillError::Budget {
             what,
             needed,
@@ -132,20 +118,8 @@ fn narrow(config: &mut StudentConfig) -> bool {
     true
 }
 
-/// Bytes of the file without golden vectors and provenance, and of a session's memory.
-fn sizes(
-    config: &StudentConfig,
-    vocabulary: &Vocabulary,
-    labels: &[String],
-) -> Result<(usize, usize), StudentError> {
-    let spec = ModelSpec {
-        labels: labels.to_vec(),
-        vocabulary: vocabulary.build.clone(),
-        layers: shape(config, vocabulary.len(), labels.len()),
-        inverse_temperature_q16: INVERSE_TEMPERATURE_ONE,
-        provenance: vec![],
-        golden: vec![],
-    };
+/// Bytes of the file and of a session's memory.
+fn sizes(spec: &ModelSpec) -> Result<(usize, usize), StudentError> {
     let bytes = spec.to_bytes()?;
     let ram = Model::parse(&bytes)
         .map_err(thimble_shared::format::WriteError::Refused)?

@@ -7,6 +7,7 @@ pub mod budget;
 mod error;
 pub mod package;
 mod report;
+mod shape;
 mod targets;
 
 use std::ops::ControlFlow;
@@ -23,6 +24,7 @@ use crate::teacher::Teacher;
 pub use budget::{Budget, default_epochs};
 pub use error::DistillError;
 pub use report::{Comparison, Report};
+pub use shape::{Rows, Shape, shape_for};
 
 /// What is to be learnt. All three sets have the labels of the task, in the same order.
 #[derive(Debug, Clone)]
@@ -116,7 +118,8 @@ pub fn distill(
     let tokenizer = teacher
         .as_deref()
         .map(|teacher| teacher.encoder().tokenizer());
-    let sized = budget::fit(plan, labels, |pieces| {
+    let digest = teacher.as_deref().map(|teacher| teacher.digest());
+    let sized = budget::fit(plan, task, digest, |pieces| {
         Vocabulary::choose(tokenizer, &texts, pieces)
     })?;
     let (config, vocabulary) = (&sized.config, &sized.vocabulary);

@@ -30,12 +30,15 @@ pub(super) fn model_file(
     teacher_digest: Option<&str>,
 ) -> Result<Vec<u8>, DistillError> {
     let student = |error: WriteError| DistillError::Student(StudentError::Write(error));
+    let progress = &trained.progress;
+    let best = progress.best.as_ref().map_or(0, |best| best.step);
+    let steps = format!("{best} of {}", progress.steps);
     let mut spec = ModelSpec {
         labels: task.dev.labels.clone(),
         vocabulary: vocabulary.build.clone(),
         layers: quantize(&trained.student, &trained.quantization, config),
         inverse_temperature_q16: INVERSE_TEMPERATURE_ONE,
-        provenance: provenance(plan, task, trained, teacher_digest),
+        provenance: provenance(plan, task, teacher_digest, &steps),
         golden: vec![],
     };
     let draft = spec.to_bytes().map_err(student)?;
@@ -52,8 +55,24 @@ pub(super) fn model_file(
     spec.to_bytes().map_err(student)
 }
 
-/// Texts from all over the dev set and hostile ones, with the engine's answers.
-fn golden(model: &Model<'_>, task: &Task) -> Result<Vec<GoldenSpec>, DistillError> {
+/// What a model file of `plan` will tell beside the network, as long as it can get: for the file's size before the training.
+pub(super) fn evidence(
+    plan: &Plan,
+    task: &Task,
+    teacher_digest: Option<&str>,
+) -> (Vec<(String, String)>, Vec<GoldenSpec>) {
+    let most = u32::MAX;
+    let provenance = provenance(plan, task, teacher_digest, &format!("{most} of {most}"));
+    let golden = golden_texts(task).into_iter().map(|text| GoldenSpec {
+        text: text.to_vec(),
+        ids: vec![],
+        logits: vec![0; task.dev.labels.len()],
+    });
+    (provenance, golden.collect())
+}
+
+/// Texts from all over the dev set, and hostile ones.
+fn golden_texts(task: &Task) -> Vec<&[u8]> {
     let short: Vec<&str> = task
         .dev
         .texts()
@@ -61,12 +80,16 @@ fn golden(model: &Model<'_>, task: &Task) -> Result<Vec<GoldenSpec>, DistillErro
         .filter(|text| !text.trim().is_empty() && text.len() <= LONGEST)
         .collect();
     let step = short.len().div_ceil(FROM_DEV).max(1);
-    let texts = HOSTILE
-        .into_iter()
-        .chain(short.iter().step_by(step).map(|text| text.as_bytes()));
+    let chosen = short.iter().step_by(step).map(|text| text.as_bytes());
+    HOSTILE.into_iter().chain(chosen).collect()
+}
+
+/// The golden texts with the engine's answers.
+fn golden(model: &Model<'_>, task: &Task) -> Result<Vec<GoldenSpec>, DistillError> {
     let mut arena = eval::arena(model);
     let mut session = thimble_device::Session::new(model, &mut arena).map_err(VerifyError::from)?;
-    Ok(texts
+    Ok(golden_texts(task)
+        .into_iter()
         .map(|text| {
             session.push_bytes(text);
             let scores = session.finish();
@@ -82,10 +105,9 @@ fn golden(model: &Model<'_>, task: &Task) -> Result<Vec<GoldenSpec>, DistillErro
 fn provenance(
     plan: &Plan,
     task: &Task,
-    trained: &Trained,
     teacher: Option<&str>,
+    steps: &str,
 ) -> Vec<(String, String)> {
-    let best = trained.progress.best.as_ref();
     [
         ("thimble", env!("CARGO_PKG_VERSION").to_owned()),
         ("seed", plan.train.seed.to_string()),
@@ -111,14 +133,7 @@ fn provenance(
             "dev",
             format!("sha256:{} rows:{}", task.dev.digest(), task.dev.len()),
         ),
-        (
-            "steps",
-            format!(
-                "{} of {}",
-                best.map_or(0, |best| best.step),
-                trained.progress.steps
-            ),
-        ),
+        ("steps", steps.to_owned()),
     ]
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))

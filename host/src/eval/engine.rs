@@ -57,6 +57,7 @@ impl Prediction {
             truth,
             predicted: self.label,
             confidence: self.probabilities[self.label],
+            likelihood: self.probabilities[truth],
         }
     }
 }

@@ -5,6 +5,9 @@ use serde::Serialize;
 /// Number of equal-width bins of the calibration error.
 pub const ECE_BINS: usize = 15;
 
+/// Probabilities of an engine are steps of 2^-15.
+const LEAST_LIKELIHOOD: f64 = 1.0 / 65_536.0;
+
 /// One answer beside the truth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Outcome {
@@ -14,6 +17,8 @@ pub struct Outcome {
     pub predicted: usize,
     /// Probability given to the predicted label, 0..=1.
     pub confidence: f64,
+    /// Probability given to the true label, 0..=1.
+    pub likelihood: f64,
 }
 
 /// Figures of one class.
@@ -42,6 +47,9 @@ pub struct Metrics {
     pub macro_f1: f64,
     /// Expected calibration error, see [`expected_calibration_error`].
     pub ece: f64,
+    /// Mean negative logarithm of the probability given to the true label, in nats; probabilities below 2^-16, half an engine's
+    /// step, count as that.
+    pub log_loss: f64,
     /// Texts by true label (row) and predicted label (column).
     pub confusion: Vec<Vec<u64>>,
     /// Names of rows and columns.
@@ -56,10 +64,11 @@ impl Metrics {
     /// ```
     /// use thimble_host::eval::{Metrics, Outcome};
     /// let labels = ["no".to_owned(), "yes".to_owned()];
-    /// let right = Outcome { truth: 1, predicted: 1, confidence: 1.0 };
-    /// let wrong = Outcome { truth: 0, predicted: 1, confidence: 0.75 };
+    /// let right = Outcome { truth: 1, predicted: 1, confidence: 1.0, likelihood: 1.0 };
+    /// let wrong = Outcome { truth: 0, predicted: 1, confidence: 0.75, likelihood: 0.25 };
     /// let metrics = Metrics::of(&labels, &[right, right, right, wrong]);
     /// assert_eq!(metrics.accuracy, 0.75);
+    /// assert!((metrics.log_loss - 4_f64.ln() / 4.0).abs() < 1e-12);
     /// assert_eq!(metrics.confusion, [[0, 1], [0, 3]]);
     /// ```
     pub fn of(labels: &[String], outcomes: &[Outcome]) -> Self {
@@ -73,6 +82,7 @@ impl Metrics {
             .enumerate()
             .map(|(class, label)| class_metrics(label, class, &confusion))
             .collect();
+        let surprise = |outcome: &Outcome| -outcome.likelihood.max(LEAST_LIKELIHOOD).ln();
         let answered = |class: usize| confusion.iter().map(|row| row[class]).sum::<u64>();
         let occurring: Vec<f64> = per_class
             .iter()
@@ -85,6 +95,7 @@ impl Metrics {
             accuracy: ratio(right as f64, outcomes.len() as f64),
             macro_f1: ratio(occurring.iter().sum(), occurring.len() as f64),
             ece: expected_calibration_error(outcomes),
+            log_loss: ratio(outcomes.iter().map(surprise).sum(), outcomes.len() as f64),
             confusion,
             labels: labels.to_vec(),
             per_class,
@@ -145,6 +156,10 @@ mod tests {
             truth,
             predicted,
             confidence,
+            likelihood: match truth == predicted {
+                true => confidence,
+                false => 1.0 - confidence,
+            },
         }
     }
 

@@ -17,8 +17,10 @@ const ROUNDS: usize = 25;
 pub struct Codebook {
     /// `[rows][parts]`.
     pub codes: Vec<u8>,
-    /// `[parts][centroids][dim / parts]`.
+    /// `[codebooks][count][dim / parts]`.
     pub centroids: Vec<f32>,
+    /// Centroids of a codebook.
+    pub count: usize,
     /// Parts of a row.
     pub parts: usize,
 }
@@ -34,59 +36,74 @@ impl Codebook {
         seed: u64,
     ) -> Self {
         let (parts, size) = (product.codes, dim / product.codes);
+        let sharing = parts / product.codebooks;
         let mut codes = vec![0; rows.len() / dim * parts];
         let mut centroids = Vec::new();
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        for part in 0..parts {
+        let weights: Vec<f64> = weights
+            .iter()
+            .flat_map(|&weight| std::iter::repeat_n(weight, sharing))
+            .collect();
+        for first in (0..parts).step_by(sharing) {
             let points: Vec<&[f32]> = rows
                 .chunks_exact(dim)
-                .map(|row| &row[part * size..(part + 1) * size])
+                .flat_map(|row| row[first * size..(first + sharing) * size].chunks_exact(size))
                 .collect();
-            let (found, nearest) = k_means(&points, weights, product.centroids, &mut rng);
+            let (found, nearest) = k_means(&points, &weights, product.centroids, &mut rng);
             centroids.extend(found.concat());
-            for (row, code) in codes.chunks_exact_mut(parts).zip(nearest) {
-                row[part] = code as u8;
+            for (row, nearest) in codes.chunks_exact_mut(parts).zip(nearest.chunks(sharing)) {
+                for (code, &nearest) in row[first..].iter_mut().zip(nearest) {
+                    *code = nearest as u8;
+                }
             }
         }
         Self {
             codes,
             centroids,
+            count: product.centroids,
             parts,
         }
     }
 
-    /// Chooses the code of each part anew: that of the nearest of the `centroids`, `[parts][centroids][dim / parts]`, to the part in
+    /// Codebooks that rows of `dim` values have.
+    pub(super) fn books(&self, dim: usize) -> usize {
+        self.centroids.len() / (self.count * (dim / self.parts))
+    }
+
+    /// Chooses the code of each part anew: that of the nearest of the `centroids`, `[codebooks][count][dim / parts]`, to the part in
     /// `rows`, `[rows][dim]`.
     pub(super) fn choose(&mut self, rows: &[f32], centroids: &[f32]) {
         let dim = rows.len() * self.parts / self.codes.len();
-        let (size, count) = (dim / self.parts, centroids.len() / dim);
+        let (size, books) = (dim / self.parts, self.books(dim));
         let books: Vec<Search> = centroids
-            .chunks_exact(count * size)
+            .chunks_exact(centroids.len() / books)
             .map(|book| Search::new(book, size))
             .collect();
+        let sharing = self.parts / books.len();
+        let book_of: Vec<&Search> = (0..self.parts).map(|part| &books[part / sharing]).collect();
         for (row, codes) in rows
             .chunks_exact(dim)
             .zip(self.codes.chunks_exact_mut(self.parts))
         {
-            for ((part, code), book) in row.chunks_exact(size).zip(codes).zip(&books) {
+            for ((part, code), book) in row.chunks_exact(size).zip(codes).zip(&book_of) {
                 *code = book.nearest(part) as u8;
             }
         }
     }
 
-    /// The centroids as `[parts · centroids, dim / parts]`.
+    /// The centroids as `[codebooks · count, dim / parts]`.
     pub(super) fn centroids_on(&self, dim: usize, device: &Device) -> Tensor<2> {
         let size = dim / self.parts;
         let data = TensorData::new(self.centroids.clone(), [self.centroids.len() / size, size]);
         Tensor::from_data(data, device)
     }
 
-    /// For each row the numbers of its centroids among those of all parts, `[rows, parts]`.
+    /// For each row of `dim` values the numbers of its centroids among those of all codebooks, `[rows, parts]`.
     pub(super) fn places_on(&self, dim: usize, device: &Device) -> Tensor<2, Int> {
-        let count = self.centroids.len() / dim;
+        let sharing = self.parts / self.books(dim);
         let places = self.codes.iter().enumerate();
         let places: Vec<i32> = places
-            .map(|(i, &code)| (i % self.parts * count + usize::from(code)) as i32)
+            .map(|(i, &code)| (i % self.parts / sharing * self.count + usize::from(code)) as i32)
             .collect();
         let rows = places.len() / self.parts;
         Tensor::from_data(TensorData::new(places, [rows, self.parts]), device)
@@ -211,18 +228,26 @@ mod tests {
         let rows: Vec<f32> = (0..16)
             .flat_map(|i| [kinds[i % 4], kinds[i / 4]].concat())
             .collect();
-        let product = ProductConfig {
-            codes: 2,
-            centroids: 4,
-        };
-        let book = Codebook::of(&rows, 4, &[1.0; 16], product, 3);
-        let device = Device::flex();
-        let (centroids, places) = (
-            book.centroids_on(4, &device),
-            book.places_on(4, &device).flatten::<1>(0, 1),
-        );
-        let read: Vec<f32> = centroids.select(0, places).into_data().iter().collect();
-        assert_eq!(read, rows);
+        for codebooks in [1, 2] {
+            let product = ProductConfig {
+                codes: 2,
+                centroids: 4,
+                codebooks,
+            };
+            let mut book = Codebook::of(&rows, 4, &[1.0; 16], product, 3);
+            let device = Device::flex();
+            for _ in 0..2 {
+                let (centroids, places) = (
+                    book.centroids_on(4, &device),
+                    book.places_on(4, &device).flatten::<1>(0, 1),
+                );
+                let read: Vec<f32> = centroids.select(0, places).into_data().iter().collect();
+                assert_eq!(read, rows, "{codebooks} codebooks");
+                let centroids = book.centroids.clone();
+                book.codes.fill(0);
+                book.choose(&rows, &centroids);
+            }
+        }
     }
 
     #[test]
@@ -238,6 +263,7 @@ mod tests {
         let mut book = Codebook {
             codes: vec![0; rows * parts],
             centroids: centroids.clone(),
+            count: 7,
             parts,
         };
         book.choose(&points, &centroids);
@@ -258,6 +284,7 @@ mod tests {
         let product = ProductConfig {
             codes: 1,
             centroids: 8,
+            codebooks: 1,
         };
         let book = Codebook::of(&[1.0, 2.0, 3.0], 1, &[1.0, 0.0, 5.0], product, 1);
         assert_eq!((book.codes.len(), book.centroids.len()), (3, 8));

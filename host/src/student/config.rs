@@ -36,6 +36,9 @@ pub struct ProductConfig {
     /// Centroids of a part: 2 to 256.
     #[serde(default = "all_codes")]
     pub centroids: usize,
+    /// Sets of centroids; as many parts, one after the other, have the same. A divisor of the codes.
+    #[serde(default = "one")]
+    pub codebooks: usize,
 }
 
 /// A causal convolution with ReLU.
@@ -82,7 +85,7 @@ const fn three() -> usize {
 }
 
 impl Default for StudentConfig {
-    /// The student of 224 KiB.
+    /// What fields that a file of sizes leaves out have.
     fn default() -> Self {
         let conv = |residual| ConvConfig {
             channels: 64,
@@ -142,11 +145,21 @@ impl StudentConfig {
             return fail("max_pool and mean_pool are both false: one must be true".to_owned());
         }
         width("embedding", self.embedding)?;
-        if let Some(ProductConfig { codes, centroids }) = self.product {
+        if let Some(ProductConfig {
+            codes,
+            centroids,
+            codebooks,
+        }) = self.product
+        {
             if codes == 0 || !self.embedding.is_multiple_of(codes) {
                 return fail(format!(
                     "product.codes = {codes}: a divisor of embedding = {} is expected",
                     self.embedding
+                ));
+            }
+            if codebooks == 0 || !codes.is_multiple_of(codebooks) {
+                return fail(format!(
+                    "product.codebooks = {codebooks}: a divisor of codes = {codes} is expected"
                 ));
             }
             if !(2..=256).contains(&centroids) {
@@ -262,6 +275,10 @@ mod tests {
                 "product = { codes = 8, centroids = 257 }",
                 "product.centroids",
             ),
+            (
+                "product = { codes = 8, codebooks = 3 }",
+                "product.codebooks",
+            ),
             ("max_pool = false\nmean_pool = false", "max_pool"),
             (
                 "convs = [{ channels = 8, residual = true }]",
@@ -282,6 +299,7 @@ mod tests {
             product: Some(ProductConfig {
                 codes: 8,
                 centroids: 64,
+                codebooks: 2,
             }),
             ..StudentConfig::default()
         };

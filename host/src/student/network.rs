@@ -21,7 +21,7 @@ const FEATURE_DROPOUT: f64 = 0.1;
 pub struct Student {
     /// `[pieces, embedding]`.
     pub(super) embedding: Param<Tensor<2>>,
-    /// What the centroids have learnt since they were found, `[parts · centroids, embedding / parts]`.
+    /// What the centroids have learnt since they were found, `[codebooks · centroids, embedding / parts]`.
     pub(super) codebook: Option<Param<Tensor<2>>>,
     pub(super) convs: Vec<Conv>,
     /// The hidden layers and that of the logits.
@@ -111,7 +111,7 @@ impl StudentConfig {
         };
         let codebook = self.product.map(|product| {
             let shape = [
-                product.codes * product.centroids,
+                product.codebooks * product.centroids,
                 self.embedding / product.codes,
             ];
             Initializer::Zeros.init(shape, device)
@@ -257,7 +257,7 @@ impl Student {
         student
     }
 
-    /// The centroids as they have become, `[parts · centroids, embedding / parts]`.
+    /// The centroids as they have become, `[codebooks · centroids, embedding / parts]`.
     pub(super) fn centroids(&self, book: &Codebook) -> Tensor<2> {
         let [_, dim] = self.embedding.dims();
         let found = book.centroids_on(dim, &self.embedding.val().device());

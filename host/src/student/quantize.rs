@@ -22,9 +22,10 @@ pub fn quantize(
                 .iter()
                 .map(|&value| to_int8(value / quantization.embedding))
                 .collect(),
-            count: book.centroids.len() / dim,
+            count: book.count,
             codes: book.codes.clone(),
             parts: book.parts,
+            codebooks: book.books(dim),
         },
         (None, Some(lut)) => TableSpec::Int4 {
             lut,
@@ -148,7 +149,13 @@ pub fn shape(config: &StudentConfig, rows: usize, classes: usize) -> Vec<LayerSp
         levels: (config.embedding_bits == 4).then_some(std::array::from_fn(|i| i as i8 - 8)),
         codebook: config.product.map(|product| Codebook {
             codes: vec![0; rows * product.codes],
-            centroids: vec![0.0; product.centroids * config.embedding],
+            centroids: vec![
+                0.0;
+                product.codebooks
+                    * product.centroids
+                    * (config.embedding / product.codes)
+            ],
+            count: product.centroids,
             parts: product.codes,
         }),
         depthwise: ones(config.convs.len()),

@@ -49,9 +49,9 @@ pub enum Table<'a> {
         codes: &'a [u8],
     },
     /// A row is a code for each of its parts: the number of a centroid, which is the part's values (product quantization,
-    /// Jégou et al. 2011, <https://doi.org/10.1109/TPAMI.2010.57>).
+    /// Jégou et al. 2011, <https://doi.org/10.1109/TPAMI.2010.57>). As many parts, one after the other, have the same codebook.
     Product {
-        /// `[parts of a row][centroids][values of a part]`, `i8`.
+        /// `[codebooks][centroids][values of a part]`, `i8`.
         centroids: &'a [u8],
         /// Centroids of a part.
         count: usize,
@@ -59,6 +59,8 @@ pub enum Table<'a> {
         codes: &'a [u8],
         /// Parts of a row.
         parts: usize,
+        /// Codebooks, a divisor of the parts.
+        codebooks: usize,
     },
 }
 
@@ -107,15 +109,21 @@ impl Embedding<'_> {
                 count,
                 codes,
                 parts,
+                codebooks,
             } => {
                 let row = codes.get(id * parts..(id + 1) * parts).unwrap_or_default();
-                let size = self.dim / parts;
+                let (size, sharing) = (self.dim / parts, parts / codebooks);
                 let books = centroids.chunks_exact(count * size);
-                for ((out, &code), book) in out.chunks_exact_mut(size).zip(row).zip(books) {
-                    let start = usize::from(code) * size;
-                    let centroid = book.get(start..start + size).unwrap_or_default();
-                    for (out, &byte) in out.iter_mut().zip(centroid) {
-                        *out = byte as i8;
+                let parts = out
+                    .chunks_exact_mut(size * sharing)
+                    .zip(row.chunks_exact(sharing));
+                for ((out, codes), book) in parts.zip(books) {
+                    for (out, &code) in out.chunks_exact_mut(size).zip(codes) {
+                        let start = usize::from(code) * size;
+                        let centroid = book.get(start..start + size).unwrap_or_default();
+                        for (out, &byte) in out.iter_mut().zip(centroid) {
+                            *out = byte as i8;
+                        }
                     }
                 }
             }

@@ -6,7 +6,7 @@ use super::header::{SectionKind, Sections};
 use super::layer::{
     Biases, Conv1d, Dense, Embedding, Layer, Multipliers, ResidualAdd, Table, Weights,
 };
-use super::plan::{Buffer, Placed, Plan, Record};
+use super::plan::{Buffer, Placed, Plan, Record, codebook_bytes};
 use super::provenance::Provenance;
 use crate::bytes::u32_at;
 use crate::fixed::Multiplier;
@@ -236,9 +236,10 @@ impl<'a> Model<'a> {
                 dim,
                 codes: parts,
                 centroids,
+                codebooks,
             } => {
-                let codebooks = usize::from(centroids) * usize::from(dim);
-                let (centroid_bytes, codes) = rows.split_at_checked(codebooks).unwrap_or_default();
+                let bytes = codebook_bytes(dim, parts, centroids, codebooks);
+                let (centroid_bytes, codes) = rows.split_at_checked(bytes).unwrap_or_default();
                 Layer::Embedding(Embedding {
                     rows: count as usize,
                     dim: dim.into(),
@@ -247,6 +248,7 @@ impl<'a> Model<'a> {
                         count: centroids.into(),
                         codes,
                         parts: parts.into(),
+                        codebooks: codebooks.into(),
                     },
                 })
             }

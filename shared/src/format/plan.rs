@@ -55,6 +55,7 @@ pub(super) enum Record {
         dim: u16,
         codes: u16,
         centroids: u16,
+        codebooks: u16,
     },
     /// A convolution with 4-bit weights.
     Conv1d4(ConvShape),
@@ -137,18 +138,24 @@ impl Record {
             }
             7 => {
                 let ((rows, dim), rest) = take_from_bytes(bytes)?;
-                let ([codes, centroids], rest) = take_from_bytes(rest)?;
+                let ([codes, centroids, codebooks], rest) = take_from_bytes(rest)?;
                 let embedding = Self::EmbeddingProduct {
                     rows,
                     dim,
                     codes,
                     centroids,
+                    codebooks,
                 };
                 (embedding, rest)
             }
             _ => return Err(postcard::Error::DeserializeBadEnum),
         })
     }
+}
+
+/// Bytes of the centroids of an embedding of codes.
+pub(super) fn codebook_bytes(dim: u16, codes: u16, centroids: u16, codebooks: u16) -> usize {
+    usize::from(codebooks) * usize::from(centroids) * usize::from(dim / codes)
 }
 
 /// Bytes of the 4-bit weights of a tap of a kernel.
@@ -302,13 +309,22 @@ impl Plan {
                 dim,
                 codes,
                 centroids,
+                codebooks,
             } => {
-                if codes == 0 || !dim.is_multiple_of(codes) || !(1..=256).contains(&centroids) {
+                let divides = |part: u16, whole: u16| part > 0 && whole.is_multiple_of(part);
+                if !divides(codes, dim)
+                    || !divides(codebooks, codes)
+                    || !(1..=256).contains(&centroids)
+                {
                     return shape;
                 }
-                let codebooks = usize::from(centroids) * usize::from(dim);
-                self.table(rows, dim, codes.into(), codebooks)
-                    .ok_or(FormatError::Shape(index))?
+                self.table(
+                    rows,
+                    dim,
+                    codes.into(),
+                    codebook_bytes(dim, codes, centroids, codebooks),
+                )
+                .ok_or(FormatError::Shape(index))?
             }
             Record::Conv1d(conv) | Record::Conv1d4(conv) => {
                 let [ins, outs, kernel, dilation, groups] = [

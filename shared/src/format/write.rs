@@ -129,7 +129,7 @@ pub enum TableSpec {
     },
     /// Rows of codes, each the number of a centroid.
     Product {
-        /// `[parts of a row][count][dim / parts]` values.
+        /// `[codebooks][count][dim / parts]` values.
         centroids: Vec<i8>,
         /// Centroids of a part, 1 to 256.
         count: usize,
@@ -137,6 +137,8 @@ pub enum TableSpec {
         codes: Vec<u8>,
         /// Parts of a row.
         parts: usize,
+        /// Sets of centroids, a divisor of the parts; as many parts, one after the other, have the same.
+        codebooks: usize,
     },
 }
 
@@ -289,7 +291,8 @@ impl Data {
                         count,
                         codes,
                         parts,
-                    } if centroids.len() == count * dim
+                        codebooks,
+                    } if centroids.len() == codebooks * count * (dim / parts.max(&1))
                         && codes.len() / parts.max(&1) == values / dim
                         && codes.len().is_multiple_of(*parts.max(&1)) =>
                     {
@@ -301,6 +304,7 @@ impl Data {
                             dim: dim16,
                             codes: range(parts)?,
                             centroids: range(count)?,
+                            codebooks: range(codebooks)?,
                         }
                     }
                     _ => return Err(WriteError::Data(index)),

@@ -20,7 +20,7 @@ pub fn root(path: &str) -> PathBuf {
 
 /// The shipped student.
 pub fn file() -> Vec<u8> {
-    std::fs::read(root("models/sentiment-en.thimble")).unwrap()
+    std::fs::read(root("models/sentiment-en/224k.thimble")).unwrap()
 }
 
 pub fn board(name: &str) -> Board {

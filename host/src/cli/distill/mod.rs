@@ -1,7 +1,8 @@
 //! `thimble distill`: the main job, from texts to a verified model file.
 
-mod prepare;
+mod budget_args;
 mod recipe;
+mod sources;
 mod stages;
 
 use std::io::Write;
@@ -14,14 +15,16 @@ use super::common::{self, Common, DeviceArgs, MicroBatchArgs, ReadArgs, SeedArgs
 use super::output::{self, Table, percent, thousands};
 use super::{UsageError, interrupt, run_folder};
 use crate::data::Dataset;
-use crate::distill::{self, Budget, Plan, Report, Task, budget};
+use crate::distill::{self, Plan, Report, Task};
 use crate::files;
 use crate::student::train::TrainConfig;
 use crate::student::{LossConfig, SoftLoss, StudentConfig};
 use crate::teacher::Teacher;
-use prepare::{label_by_teacher, prepare};
 use recipe::Recipe;
 use stages::Stages;
+
+pub(super) use budget_args::BudgetArgs;
+pub(super) use sources::{SourceArgs, label_by_teacher, prepare};
 
 /// Arguments of `thimble distill`.
 #[derive(Debug, Clone, clap::Args)]
@@ -38,36 +41,16 @@ pub struct Args {
     /// A file that says all of the run but its seed: texts and teacher by path and digest, sizes, training
     #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "dev", "unlabeled", "teacher", "labels_only", "config", "max_flash", "max_ram", "epochs", "batch_size", "learning_rate", "alpha", "loss", "temperature"])]
     recipe: Option<PathBuf>,
-    /// Texts to learn from, with labels or without [default: the shipped SST-2 training set]
-    #[arg(long, short, value_name = "FILE")]
-    data: Option<PathBuf>,
-    /// Labelled texts to choose and to judge by [default: with the shipped data SST-2 dev, else a tenth of --data]
-    #[arg(long, value_name = "FILE")]
-    dev: Option<PathBuf>,
-    /// More texts, to learn the teacher's judgement of (repeatable); or a file of soft targets, which are taken as they are if the teacher is the same [default: with the shipped data film review sentences]
-    #[arg(long, value_name = "FILE", visible_alias = "unlabelled")]
-    unlabeled: Vec<PathBuf>,
-    /// Hugging Face folder of a fine-tuned BERT, or an ONNX file with tokenizer.json and config.json beside it [default: the shipped teacher]
-    #[arg(long, value_name = "PATH", conflicts_with = "labels_only")]
-    teacher: Option<PathBuf>,
-    /// Label all texts afresh, also those of files that hold the soft targets of this very teacher
-    #[arg(long)]
-    relabel: bool,
-    /// Learn from the labels alone, without a teacher
-    #[arg(long)]
-    labels_only: bool,
+    #[command(flatten)]
+    sources: SourceArgs,
     /// Sizes of the student, a TOML file [default: sizes that suit --max-flash and --max-ram]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Folder of the run [default: runs/NAME-seed-N after the data]
     #[arg(long, short, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// The most bytes of the model file, such as 96K
-    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "224K")]
-    max_flash: usize,
-    /// The most bytes of memory of a session, such as 4K
-    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "6K")]
-    max_ram: usize,
+    #[command(flatten)]
+    budget: BudgetArgs,
     /// Passes over the texts [default: 4 to 60, more over few texts]
     #[arg(long)]
     epochs: Option<f64>,
@@ -102,27 +85,6 @@ pub struct Args {
 /// Share of right answers on the dev set below which a teacher is worth a warning.
 const POOR_TEACHER: f64 = 0.7;
 
-/// A number of bytes, `K` and `M` for 1024 and 1024².
-fn bytes(argument: &str) -> Result<usize, String> {
-    let text = argument.trim().to_ascii_uppercase();
-    let text = text.strip_suffix('B').unwrap_or(&text);
-    let text = text
-        .strip_suffix("KI")
-        .map(|t| format!("{t}K"))
-        .unwrap_or_else(|| text.to_owned());
-    let (digits, unit) = match text.strip_suffix('K') {
-        Some(digits) => (digits, 1024),
-        None => text
-            .strip_suffix('M')
-            .map_or((text.as_str(), 1), |digits| (digits, 1024 * 1024)),
-    };
-    let number: Option<usize> = digits.trim().parse().ok();
-    number
-        .and_then(|number| number.checked_mul(unit))
-        .filter(|&number| number > 0)
-        .ok_or_else(|| "expected a number of bytes above 0, such as 131072, 128K or 1M".to_owned())
-}
-
 /// Which run lies in a folder: another one must not be mixed with it.
 #[derive(Serialize)]
 struct Manifest<'a> {
@@ -136,14 +98,14 @@ struct Manifest<'a> {
 }
 
 #[derive(Serialize)]
-struct Content {
+pub(super) struct Content {
     rows: usize,
     labelled: usize,
     digest: String,
 }
 
 impl Content {
-    fn of(data: &Dataset) -> Self {
+    pub(super) fn of(data: &Dataset) -> Self {
         Self {
             rows: data.len(),
             labelled: data.labelled(),
@@ -167,7 +129,8 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     };
     let train_config = train_config(args)?;
     let device = args.device.open()?;
-    let (mut task, mut teacher) = prepare(args, common)?;
+    let (mut task, mut teacher) =
+        prepare(&args.sources, &args.read, &args.device, &args.seed, common)?;
     if let Some((path, recipe)) = &recipe {
         recipe.check_teacher(path, teacher.as_deref())?;
     }
@@ -175,10 +138,7 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         label_by_teacher(&mut task.dev, teacher.as_deref_mut(), common)?;
     }
     let rows = task.train.len() + task.transfer.len();
-    let budget = Budget {
-        flash: args.max_flash,
-        ram: args.max_ram,
-    };
+    let budget = args.budget.budget();
     let own_sizes = recipe.and_then(|(_, recipe)| recipe.student);
     let adapt = args.config.is_none() && own_sizes.is_none();
     let student = match (own_sizes, &args.config) {
@@ -188,7 +148,7 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
                 .with_context(|| format!("{} is no text", path.display()))?;
             StudentConfig::from_toml(&text).with_context(|| path.display().to_string())?
         }
-        (None, None) => budget::suggestion(budget),
+        (None, None) => distill::shape_for(budget).sizes(budget),
     };
     let folder = args.out.clone().unwrap_or_else(|| default_folder(args));
     let targets = folder
@@ -295,16 +255,7 @@ fn train_config(args: &Args) -> Result<TrainConfig, UsageError> {
 }
 
 fn default_folder(args: &Args) -> PathBuf {
-    let name = args
-        .data
-        .as_deref()
-        .and_then(Path::file_name)
-        .map(|name| name.to_string_lossy().into_owned());
-    let name = name
-        .as_deref()
-        .and_then(|name| name.split('.').next())
-        .unwrap_or("sentiment-en");
-    Path::new("runs").join(format!("{name}-seed-{}", args.seed.seed))
+    Path::new("runs").join(format!("{}-seed-{}", args.sources.name(), args.seed.seed))
 }
 
 /// Makes the run folder, or finds the same run in it.
@@ -381,25 +332,4 @@ fn print(out: &mut impl Write, report: &Report, task: &Task) -> anyhow::Result<(
         output::printable(example)
     )?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::bytes;
-
-    #[test]
-    fn sizes_are_read() {
-        for (text, expected) in [
-            ("4096", 4096),
-            ("128K", 131_072),
-            ("96k", 98_304),
-            ("224KiB", 229_376),
-            ("1M", 1 << 20),
-        ] {
-            assert_eq!(bytes(text), Ok(expected), "{text}");
-        }
-        for text in ["", "0", "K", "-1", "1.5K", "99999999999999999999K"] {
-            assert!(bytes(text).is_err(), "{text}");
-        }
-    }
 }

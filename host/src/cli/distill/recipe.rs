@@ -6,6 +6,7 @@ use anyhow::{Context, ensure};
 use serde::Deserialize;
 
 use super::Args;
+use super::budget_args::bytes;
 use crate::cli::common;
 use crate::data;
 use crate::student::{SoftLoss, StudentConfig};
@@ -63,19 +64,20 @@ impl Recipe {
         let folder = path.parent().unwrap_or(Path::new(""));
         let file = |input: &Input| input.file(folder, path);
         let mut args = args.clone();
-        args.data = self.data.as_ref().map(file).transpose()?;
-        args.dev = self.dev.as_ref().map(file).transpose()?;
-        args.unlabeled = self.unlabeled.iter().map(file).collect::<Result<_, _>>()?;
-        args.teacher = self.teacher.as_ref().map(|input| folder.join(&input.path));
+        let sources = &mut args.sources;
+        sources.data = self.data.as_ref().map(file).transpose()?;
+        sources.dev = self.dev.as_ref().map(file).transpose()?;
+        sources.unlabeled = self.unlabeled.iter().map(file).collect::<Result<_, _>>()?;
+        sources.teacher = self.teacher.as_ref().map(|input| folder.join(&input.path));
         args.epochs = self.epochs;
         let size = |text: &Option<String>, default| match text {
-            Some(text) => super::bytes(text)
+            Some(text) => bytes(text)
                 .map_err(anyhow::Error::msg)
                 .with_context(|| format!("{}: {text:?}", path.display())),
             None => Ok(default),
         };
-        args.max_flash = size(&self.max_flash, args.max_flash)?;
-        args.max_ram = size(&self.max_ram, args.max_ram)?;
+        args.budget.max_flash = size(&self.max_flash, args.budget.max_flash)?;
+        args.budget.max_ram = size(&self.max_ram, args.budget.max_ram)?;
         args.batch_size = self.batch_size.unwrap_or(args.batch_size);
         args.learning_rate = self.learning_rate.unwrap_or(args.learning_rate);
         args.alpha = self.alpha.unwrap_or(args.alpha);

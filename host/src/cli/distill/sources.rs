@@ -1,31 +1,66 @@
 //! What `thimble distill` learns from: the sets of the task, and the teacher.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 
-use super::Args;
 use crate::cli::UsageError;
-use crate::cli::common::{self, Common};
+use crate::cli::common::{self, Common, DeviceArgs, ReadArgs, SeedArgs};
 use crate::data::{Dataset, Example, SoftTargetMeta, overlap};
 use crate::distill::Task;
 use crate::teacher::Teacher;
 
+/// Texts and teacher.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct SourceArgs {
+    /// Texts to learn from, with labels or without [default: the shipped SST-2 training set]
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) data: Option<PathBuf>,
+    /// Labelled texts to choose and to judge by [default: with the shipped data SST-2 dev, else a tenth of --data]
+    #[arg(long, value_name = "FILE")]
+    pub(super) dev: Option<PathBuf>,
+    /// More texts, to learn the teacher's judgement of (repeatable); or a file of soft targets, which are taken as they are if the teacher is the same [default: with the shipped data film review sentences and phrases made out of SST-2's]
+    #[arg(long, value_name = "FILE", visible_alias = "unlabelled")]
+    pub(super) unlabeled: Vec<PathBuf>,
+    /// Hugging Face folder of a fine-tuned BERT, or an ONNX file with tokenizer.json and config.json beside it [default: the shipped teacher]
+    #[arg(long, value_name = "PATH", conflicts_with = "labels_only")]
+    pub(super) teacher: Option<PathBuf>,
+    /// Label all texts afresh, also those of files that hold the soft targets of this very teacher
+    #[arg(long)]
+    pub(super) relabel: bool,
+    /// Learn from the labels alone, without a teacher
+    #[arg(long)]
+    pub(super) labels_only: bool,
+}
+
+impl SourceArgs {
+    /// What a run on them is called.
+    pub(crate) fn name(&self) -> String {
+        let file = self.data.as_deref().and_then(Path::file_name);
+        let name = file.map(|name| name.to_string_lossy().into_owned());
+        let stem = name.as_deref().and_then(|name| name.split('.').next());
+        stem.unwrap_or("sentiment-en").to_owned()
+    }
+}
+
 /// Reads the data and opens the teacher; the sets have the labels of the task, and no text of dev is among the others.
-pub(super) fn prepare(
-    args: &Args,
+pub(crate) fn prepare(
+    args: &SourceArgs,
+    read: &ReadArgs,
+    device: &DeviceArgs,
+    seed: &SeedArgs,
     common: &Common,
 ) -> anyhow::Result<(Task, Option<Box<dyn Teacher>>)> {
     let shipped = args.data.is_none();
     let path = args
         .data
         .clone()
-        .unwrap_or_else(|| common::shipped("data/sst2.train.tsv.zst"));
-    let mut train = args.read.read(&path, None, common)?;
+        .unwrap_or_else(|| common::shipped("data/sst2.train.jsonl.zst"));
+    let mut train = read.read(&path, None, common)?;
     let mut teacher = match args.labels_only {
         true => None,
         false => Some(
-            args.device.teacher(
+            device.teacher(
                 &args
                     .teacher
                     .clone()
@@ -66,8 +101,8 @@ pub(super) fn prepare(
     }
     let labels = train.labels.clone();
     let dev = match &args.dev {
-        Some(path) => Some(args.read.read(path, Some(labels.clone()), common)?),
-        None if shipped => Some(args.read.read(
+        Some(path) => Some(read.read(path, Some(labels.clone()), common)?),
+        None if shipped => Some(read.read(
             &common::shipped("data/sst2.dev.tsv"),
             Some(labels.clone()),
             common,
@@ -82,16 +117,18 @@ pub(super) fn prepare(
         examples: Vec::new(),
     };
     let more = match args.unlabeled.is_empty() && shipped {
-        true => vec![common::shipped("data/films.jsonl.zst")],
+        true => ["data/films.jsonl.zst", "data/augmented.jsonl.zst"]
+            .map(common::shipped)
+            .to_vec(),
         false => args.unlabeled.clone(),
     };
     for path in &more {
         let known = soft_targets(args, path, teacher.as_deref(), common)?;
         let options = match known {
-            true => args.read.options(Some(labels.clone())),
+            true => read.options(Some(labels.clone())),
             false => crate::data::ReadOptions {
                 texts_only: true,
-                ..args.read.options(None)
+                ..read.options(None)
             },
         };
         let texts = crate::data::read(path, &options)?.examples.into_iter();
@@ -108,7 +145,7 @@ pub(super) fn prepare(
     }
     let (mut train, dev) = match dev {
         Some(dev) => (train, dev),
-        None => split(train, args.seed.seed),
+        None => split(train, seed.seed),
     };
     let mut dev = dev;
     for (set, name) in [
@@ -147,7 +184,7 @@ pub(super) fn prepare(
 
 /// Whether a file holds the soft targets of this teacher, which are then taken as they are.
 fn soft_targets(
-    args: &Args,
+    args: &SourceArgs,
     path: &Path,
     teacher: Option<&dyn Teacher>,
     common: &Common,
@@ -197,7 +234,7 @@ fn split(train: Dataset, seed: u64) -> (Dataset, Dataset) {
 }
 
 /// Gives texts without labels the teacher's.
-pub(super) fn label_by_teacher(
+pub(crate) fn label_by_teacher(
     dev: &mut Dataset,
     teacher: Option<&mut (dyn Teacher + 'static)>,
     common: &Common,

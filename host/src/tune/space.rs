@@ -1,0 +1,96 @@
+//! Which shapes lie near another.
+
+use crate::distill::{Rows, Shape};
+
+/// Shapes that differ from this one in one respect.
+pub(super) fn neighbours(shape: &Shape) -> Vec<Shape> {
+    let mut near = Vec::new();
+    for factor in [1.6, 0.6] {
+        let share = (shape.share * factor * 100.0).round() / 100.0;
+        let share = share.clamp(0.04, 0.7);
+        near.push(Shape { share, ..*shape });
+    }
+    match shape.rows {
+        Rows::Codes(codes) => {
+            for (codes, embedding) in [
+                (codes * 3 / 2, shape.embedding),
+                (codes, shape.embedding * 3 / 2),
+                (codes * 2 / 3, shape.embedding),
+                (codes, shape.embedding * 2 / 3),
+            ] {
+                // Codes of whole parts.
+                let (codes, embedding) = (codes.clamp(2, 32), embedding.clamp(16, 256));
+                near.push(Shape {
+                    rows: Rows::Codes(codes),
+                    embedding: embedding.div_ceil(codes) * codes,
+                    ..*shape
+                });
+            }
+            near.push(Shape {
+                rows: Rows::Int4,
+                embedding: (shape.embedding / 3).max(12) & !3,
+                ..*shape
+            });
+        }
+        Rows::Int4 => {
+            for embedding in [shape.embedding * 4 / 3, shape.embedding * 3 / 4] {
+                let embedding = embedding.clamp(8, 128) & !3;
+                near.push(Shape {
+                    embedding,
+                    ..*shape
+                });
+            }
+            near.push(Shape {
+                rows: Rows::Codes(8),
+                embedding: (shape.embedding * 2).clamp(16, 256) & !7,
+                ..*shape
+            });
+        }
+    }
+    for layers in [shape.layers + 1, shape.layers - 1] {
+        let layers = layers.clamp(1, 5);
+        near.push(Shape { layers, ..*shape });
+    }
+    near.push(Shape {
+        dilated: !shape.dilated,
+        ..*shape
+    });
+    near.push(Shape {
+        kernel: if shape.kernel == 3 { 5 } else { 3 },
+        ..*shape
+    });
+    near.retain(|other| other != shape);
+    near
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distill::{Budget, shape_for};
+
+    #[test]
+    fn all_shapes_near_the_first_ones_are_sound() {
+        for kilobytes in [10, 24, 48, 96, 224, 1024] {
+            let budget = Budget {
+                flash: kilobytes * 1024,
+                ram: 6 * 1024,
+            };
+            let mut seen = vec![shape_for(budget)];
+            // All within three changes.
+            for _ in 0..3 {
+                let near: Vec<Shape> = seen.iter().flat_map(neighbours).collect();
+                for shape in near {
+                    if !seen.contains(&shape) {
+                        seen.push(shape);
+                    }
+                }
+            }
+            for shape in seen {
+                let config = shape.sizes(budget);
+                config
+                    .validate()
+                    .unwrap_or_else(|error| panic!("{shape:?}: {error}"));
+            }
+        }
+    }
+}
