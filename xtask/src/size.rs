@@ -197,7 +197,10 @@ fn ram(names: &[String]) -> anyhow::Result<Vec<String>> {
             continue;
         }
         let target = format!("qemu:{}", board.name);
-        let (model, dev) = ("models/sentiment-en/224k.thimble", "models/data/sst2.dev.tsv");
+        let (model, dev) = (
+            "models/sentiment-en/224k.thimble",
+            "models/data/sst2.dev.tsv",
+        );
         let arguments = [
             "verify", "--quiet", "--json", model, "--file", dev, "--target", &target,
         ];

@@ -13,38 +13,23 @@ use super::to_int8;
 /// Output `t` sees the inputs `t`, `t + dilation`, … up to `t + history`, its own position. No sum leaves an `i32`: the
 /// model was checked for that when it was parsed.
 pub fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
-    match conv.weights {
-        Weights::Int8(weights) => convolve(conv, weights, true, dot, input, output),
-        Weights::Int4(weights) => {
-            let whole = conv.tap().is_multiple_of(INT4_GROUP);
-            convolve(conv, weights, whole, dot_int4, input, output);
-        }
-    }
-}
-
-/// Convolves by the sum of products `dot` of a stretch of weights and of the input; `whole` says that there are no gaps between
-/// the weights of taps.
-#[inline(always)]
-fn convolve(
-    conv: &Conv1d<'_>,
-    weights: &[u8],
-    whole: bool,
-    dot: impl Fn(&[u8], &[i8]) -> i32,
-    input: &[i8],
-    output: &mut [i8],
-) {
     let (width, tap_bytes) = (conv.tap(), conv.row_bytes() / conv.kernel);
     let group_outputs = conv.out_channels / conv.groups;
     debug_assert_eq!(
         input.len() / conv.in_channels,
         output.len() / conv.out_channels + (conv.kernel - 1) * conv.dilation
     );
-    // With neighbouring positions, one group and no gaps, all that an output sees lies in one stretch.
-    let (taps, stretch, stretch_bytes) = match conv.dilation == 1 && conv.groups == 1 && whole {
+    let (dot, no_gaps): (Dot, bool) = match conv.weights {
+        Weights::Int8(_) => (dot_int8, true),
+        Weights::Int4(_) => (dot_int4, width.is_multiple_of(INT4_GROUP)),
+    };
+    // With neighbouring positions, one group and no gaps in the weights, all that an output sees lies in one stretch.
+    let (taps, stretch, stretch_bytes) = match conv.dilation == 1 && conv.groups == 1 && no_gaps {
         true => (1, conv.kernel * width, conv.kernel * tap_bytes),
         false => (conv.kernel, width, tap_bytes),
     };
-    for (out, weights) in weights.chunks_exact(conv.kernel * tap_bytes).enumerate() {
+    let rows = conv.weights.bytes().chunks_exact(conv.kernel * tap_bytes);
+    for (out, weights) in rows.enumerate() {
         let (bias, multiplier) = (conv.biases.get(out), conv.multipliers.get(out));
         let first = out / group_outputs * width;
         for (t, position) in output.chunks_exact_mut(conv.out_channels).enumerate() {
@@ -58,9 +43,11 @@ fn convolve(
     }
 }
 
+/// Sum of products of stored weights and as many values.
+type Dot = fn(&[u8], &[i8]) -> i32;
+
 /// Sum of products with 8-bit weights.
-#[inline(always)]
-fn dot(weights: &[u8], input: &[i8]) -> i32 {
+fn dot_int8(weights: &[u8], input: &[i8]) -> i32 {
     weights
         .iter()
         .zip(input)
@@ -69,7 +56,6 @@ fn dot(weights: &[u8], input: &[i8]) -> i32 {
 }
 
 /// Sum of products with 4-bit weights.
-#[inline(always)]
 fn dot_int4(weights: &[u8], input: &[i8]) -> i32 {
     const HALF: usize = INT4_GROUP / 2;
     let (weights, _) = weights.as_chunks::<HALF>();

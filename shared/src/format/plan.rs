@@ -1,7 +1,5 @@
 //! Descriptors of layers, and where their data and their buffers lie.
 
-use postcard::take_from_bytes;
-
 use super::error::FormatError;
 use crate::fixed::Multiplier;
 
@@ -74,82 +72,104 @@ pub(super) struct ConvShape {
 }
 
 impl Record {
-    /// Reads the descriptor at the front of some bytes. It is postcard that reads, variant by variant; a derived
-    /// `Deserialize` would take more than a kilobyte of a chip's flash.
-    fn take(bytes: &[u8]) -> postcard::Result<(Self, &[u8])> {
-        let (kind, bytes) = take_from_bytes::<u8>(bytes)?;
-        Ok(match kind {
-            0 => {
-                let ((rows, dim), rest) = take_from_bytes(bytes)?;
-                (Self::Embedding8 { rows, dim }, rest)
-            }
+    /// Reads the next descriptor, variant by variant; a derived `Deserialize` would take more than a kilobyte of a chip's flash.
+    fn take(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(match fields.number(u8::MAX.into())? {
+            0 => Self::Embedding8 {
+                rows: fields.number(u32::MAX)?,
+                dim: fields.short()?,
+            },
             1 => {
-                let ((rows, dim), rest) = take_from_bytes(bytes)?;
-                let (lut, rest) = rest
-                    .split_first_chunk()
-                    .ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
+                let (rows, dim) = (fields.number(u32::MAX)?, fields.short()?);
+                let (lut, rest) = fields.0.split_first_chunk()?;
+                fields.0 = rest;
                 let lut = lut.map(|byte: u8| byte as i8);
-                (Self::Embedding4 { rows, dim, lut }, rest)
+                Self::Embedding4 { rows, dim, lut }
             }
-            2 | 8 => {
-                let (shape, rest) = take_from_bytes::<[u16; 5]>(bytes)?;
-                let [in_channels, out_channels, kernel, dilation, groups] = shape;
-                let (relu, rest) = take_from_bytes(rest)?;
+            kind @ (2 | 8) => {
                 let conv = ConvShape {
-                    in_channels,
-                    out_channels,
-                    kernel,
-                    dilation,
-                    groups,
-                    relu,
+                    in_channels: fields.short()?,
+                    out_channels: fields.short()?,
+                    kernel: fields.short()?,
+                    dilation: fields.short()?,
+                    groups: fields.short()?,
+                    relu: fields.flag()?,
                 };
-                let record = match kind {
+                match kind {
                     2 => Self::Conv1d(conv),
                     _ => Self::Conv1d4(conv),
-                };
-                (record, rest)
+                }
             }
-            3 => {
-                let (from, rest) = take_from_bytes(bytes)?;
-                let ([own, other], rest) = take_from_bytes(rest)?;
-                let (relu, rest) = take_from_bytes(rest)?;
-                let add = Self::ResidualAdd {
-                    from,
-                    own,
-                    other,
-                    relu,
-                };
-                (add, rest)
-            }
-            4 => (Self::Relu, bytes),
-            5 => {
-                let ([max, mean], rest) = take_from_bytes(bytes)?;
-                (Self::Pool { max, mean }, rest)
-            }
-            6 => {
-                let ([inputs, outputs], rest) = take_from_bytes(bytes)?;
-                let (relu, rest) = take_from_bytes(rest)?;
-                let dense = Self::Dense {
-                    inputs,
-                    outputs,
-                    relu,
-                };
-                (dense, rest)
-            }
-            7 => {
-                let ((rows, dim), rest) = take_from_bytes(bytes)?;
-                let ([codes, centroids, codebooks], rest) = take_from_bytes(rest)?;
-                let embedding = Self::EmbeddingProduct {
-                    rows,
-                    dim,
-                    codes,
-                    centroids,
-                    codebooks,
-                };
-                (embedding, rest)
-            }
-            _ => return Err(postcard::Error::DeserializeBadEnum),
+            3 => Self::ResidualAdd {
+                from: fields.byte()?,
+                own: fields.multiplier()?,
+                other: fields.multiplier()?,
+                relu: fields.flag()?,
+            },
+            4 => Self::Relu,
+            5 => Self::Pool {
+                max: fields.flag()?,
+                mean: fields.flag()?,
+            },
+            6 => Self::Dense {
+                inputs: fields.short()?,
+                outputs: fields.short()?,
+                relu: fields.flag()?,
+            },
+            7 => Self::EmbeddingProduct {
+                rows: fields.number(u32::MAX)?,
+                dim: fields.short()?,
+                codes: fields.short()?,
+                centroids: fields.short()?,
+                codebooks: fields.short()?,
+            },
+            _ => return None,
         })
+    }
+}
+
+/// Reads numbers in postcard's wire format (<https://postcard.jamesmunns.com/wire-format>) from the front of some bytes.
+struct Fields<'b>(&'b [u8]);
+
+impl Fields<'_> {
+    fn byte(&mut self) -> Option<u8> {
+        let (&byte, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(byte)
+    }
+
+    /// A varint of at most `most`.
+    #[inline(never)]
+    fn number(&mut self, most: u32) -> Option<u32> {
+        let mut number = 0_u64;
+        for shift in (0..35).step_by(7) {
+            let byte = self.byte()?;
+            number |= u64::from(byte & 127) << shift;
+            if byte < 128 {
+                return u32::try_from(number).ok().filter(|&number| number <= most);
+            }
+        }
+        None
+    }
+
+    fn short(&mut self) -> Option<u16> {
+        self.number(u16::MAX.into()).map(|number| number as u16)
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Mantissa (zigzag) and shift.
+    #[inline(never)]
+    fn multiplier(&mut self) -> Option<(i32, u8)> {
+        let zigzag = self.number(u32::MAX)?;
+        let mantissa = (zigzag >> 1) as i32 ^ -((zigzag & 1) as i32);
+        Some((mantissa, self.byte()?))
     }
 }
 
@@ -215,6 +235,8 @@ pub(super) struct Plan {
     pub(super) features: usize,
     /// Bytes of all buffers.
     pub(super) buffer_bytes: usize,
+    /// A bit for each layer that writes over its input.
+    in_place: u32,
 }
 
 impl Plan {
@@ -239,26 +261,27 @@ impl Plan {
         rows: 0,
         features: 0,
         buffer_bytes: 0,
+        in_place: 0,
     };
 
     /// Reads the descriptors into an [empty](Self::EMPTY) plan and checks that each layer fits to those before. In place, so
     /// that a chip's stack holds one plan only.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), FormatError> {
-        let (&count, mut rest) = bytes.split_first().ok_or(FormatError::Descriptor(0))?;
+        let mut fields = Fields(bytes);
+        let count = fields.byte().ok_or(FormatError::Descriptor(0))?;
         if usize::from(count) > MAX_LAYERS {
             return Err(FormatError::Order(MAX_LAYERS as u8));
         }
         self.count = count.into();
         for index in 0..count {
-            let (record, tail) = Record::take(rest).map_err(|_| FormatError::Descriptor(index))?;
-            rest = tail;
+            let record = Record::take(&mut fields).ok_or(FormatError::Descriptor(index))?;
             self.add(index, record)?;
         }
         let ends_dense = self
             .layers()
             .last()
             .is_some_and(|last| matches!(last.record, Record::Dense { .. }));
-        if !rest.is_empty() || !ends_dense {
+        if !fields.0.is_empty() || !ends_dense {
             return Err(FormatError::Descriptor(count));
         }
         self.place()
@@ -363,9 +386,15 @@ impl Plan {
                 for (mantissa, shift) in [own, other] {
                     Multiplier::new(mantissa, shift).ok_or(FormatError::Multiplier(index))?;
                 }
+                self.write_over(i);
+                // What is read here must not have been written over.
+                self.in_place &= !(2 << from);
                 width
             }
-            Record::Relu => width,
+            Record::Relu => {
+                self.write_over(i);
+                width
+            }
             Record::Pool { max, mean } => {
                 self.pool = i;
                 width * (usize::from(max) + usize::from(mean))
@@ -416,16 +445,12 @@ impl Plan {
 
     /// Whether layer `i` writes over its input.
     fn is_in_place(&self, i: usize) -> bool {
-        let read_later = |later: &Placed| match later.record {
-            Record::ResidualAdd { from, .. } => usize::from(from) + 1 == i,
-            _ => false,
-        };
-        let by_value = matches!(
-            self.layers[i].record,
-            Record::ResidualAdd { .. } | Record::Relu
-        );
-        // The rows of the embedding come one by one, so their buffer is the first layer's alone.
-        by_value && i > 1 && !self.layers[i..self.pool].iter().any(read_later)
+        self.in_place >> i & 1 == 1
+    }
+
+    /// Lets layer `i` write over its input; but the rows of the embedding come one by one, so their buffer is the first layer's alone.
+    fn write_over(&mut self, i: usize) {
+        self.in_place |= u32::from(i > 1) << i;
     }
 
     /// Lays the buffers of the layers before the pooling behind each other.
