@@ -16,7 +16,7 @@
 //! The way of a text: bytes → ids of pieces (the tokenizer of `thimble-shared`) → [`kernels`] for a block of positions at a
 //! time → pooling over time → dense layers → [`Scores`].
 #![no_std]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod kernels;
 mod scores;

@@ -77,10 +77,14 @@ pub const fn round_shift(value: i64, shift: u8) -> i64 {
 /// ```
 #[inline(always)]
 pub const fn requantize(value: i32, multiplier: Multiplier) -> i32 {
-    saturate(round_shift(
-        value as i64 * multiplier.mantissa as i64,
-        multiplier.shift,
-    ))
+    let product = value as i64 * multiplier.mantissa as i64;
+    let shift = multiplier.shift;
+    if shift > 32 {
+        // Half a unit lies in the upper word, so the lower one takes no part; and what is left needs no saturation.
+        let upper = (product >> 32) as i32;
+        return (upper + (1 << (shift - 33))) >> (shift - 32);
+    }
+    saturate(round_shift(product, shift))
 }
 
 /// The nearest `i32`.

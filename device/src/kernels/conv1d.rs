@@ -2,7 +2,7 @@
 
 use thimble_shared::format::{Conv1d, INT4_GROUP, Weights, high_half, low_half};
 
-use super::to_int8;
+use super::{scaled, to_int8};
 
 /// Convolves a block of positions.
 ///
@@ -10,9 +10,17 @@ use super::to_int8;
 /// `input`: `[history + n][in_channels]` where history is `(kernel - 1) · dilation`; `output`: `[n][out_channels]`.
 ///
 /// # Contract
-/// Output `t` sees the inputs `t`, `t + dilation`, … up to `t + history`, its own position. No sum leaves an `i32`: the
+/// At most [`BLOCK`](thimble_shared::format::BLOCK) positions. Output `t` sees the inputs `t`, `t + dilation`, … up to `t + history`, its own position. No sum leaves an `i32`: the
 /// model was checked for that when it was parsed.
 pub fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
+    #[cfg(dsp)]
+    if super::dsp::fits(conv) {
+        return super::dsp::conv1d(conv, input, output);
+    }
+    plain(conv, input, output);
+}
+
+fn plain(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
     let (width, tap_bytes) = (conv.tap(), conv.row_bytes() / conv.kernel);
     let group_outputs = conv.out_channels / conv.groups;
     debug_assert_eq!(
@@ -38,7 +46,7 @@ pub fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
                 let start = (t + tap * conv.dilation) * conv.in_channels + first;
                 sum += dot(weights, &input[start..start + stretch]);
             }
-            position[out] = to_int8(sum, multiplier, conv.relu);
+            position[out] = to_int8(scaled(sum, multiplier), conv.relu);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Matrix and bias.
 
-use thimble_shared::fixed::requantize;
 use thimble_shared::format::Dense;
+
+use super::scaled;
 
 /// Multiplies features by a matrix and hands on each output with its number.
 ///
@@ -17,7 +18,7 @@ pub fn dense(dense: &Dense<'_>, input: &[i16], mut emit: impl FnMut(usize, i32))
             .zip(input)
             .map(|(&weight, &value)| i32::from(weight as i8) * i32::from(value));
         let sum = dense.biases.get(out) + products.sum::<i32>();
-        let value = requantize(sum, dense.multipliers.get(out));
+        let value = scaled(sum, dense.multipliers.get(out));
         emit(out, if dense.relu { value.max(0) } else { value });
     }
 }

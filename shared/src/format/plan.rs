@@ -73,27 +73,26 @@ pub(super) struct ConvShape {
 
 impl Record {
     /// Reads the next descriptor, variant by variant; a derived `Deserialize` would take more than a kilobyte of a chip's flash.
+    /// None for a kind that does not exist.
     fn take(fields: &mut Fields<'_>) -> Option<Self> {
-        Some(match fields.number(u8::MAX.into())? {
+        Some(match fields.byte() {
             0 => Self::Embedding8 {
-                rows: fields.number(u32::MAX)?,
-                dim: fields.short()?,
+                rows: fields.number(),
+                dim: fields.short(),
             },
-            1 => {
-                let (rows, dim) = (fields.number(u32::MAX)?, fields.short()?);
-                let (lut, rest) = fields.0.split_first_chunk()?;
-                fields.0 = rest;
-                let lut = lut.map(|byte: u8| byte as i8);
-                Self::Embedding4 { rows, dim, lut }
-            }
+            1 => Self::Embedding4 {
+                rows: fields.number(),
+                dim: fields.short(),
+                lut: core::array::from_fn(|_| fields.byte() as i8),
+            },
             kind @ (2 | 8) => {
                 let conv = ConvShape {
-                    in_channels: fields.short()?,
-                    out_channels: fields.short()?,
-                    kernel: fields.short()?,
-                    dilation: fields.short()?,
-                    groups: fields.short()?,
-                    relu: fields.flag()?,
+                    in_channels: fields.short(),
+                    out_channels: fields.short(),
+                    kernel: fields.short(),
+                    dilation: fields.short(),
+                    groups: fields.short(),
+                    relu: fields.flag(),
                 };
                 match kind {
                     2 => Self::Conv1d(conv),
@@ -101,75 +100,93 @@ impl Record {
                 }
             }
             3 => Self::ResidualAdd {
-                from: fields.byte()?,
-                own: fields.multiplier()?,
-                other: fields.multiplier()?,
-                relu: fields.flag()?,
+                from: fields.byte(),
+                own: fields.multiplier(),
+                other: fields.multiplier(),
+                relu: fields.flag(),
             },
             4 => Self::Relu,
             5 => Self::Pool {
-                max: fields.flag()?,
-                mean: fields.flag()?,
+                max: fields.flag(),
+                mean: fields.flag(),
             },
             6 => Self::Dense {
-                inputs: fields.short()?,
-                outputs: fields.short()?,
-                relu: fields.flag()?,
+                inputs: fields.short(),
+                outputs: fields.short(),
+                relu: fields.flag(),
             },
             7 => Self::EmbeddingProduct {
-                rows: fields.number(u32::MAX)?,
-                dim: fields.short()?,
-                codes: fields.short()?,
-                centroids: fields.short()?,
-                codebooks: fields.short()?,
+                rows: fields.number(),
+                dim: fields.short(),
+                codes: fields.short(),
+                centroids: fields.short(),
+                codebooks: fields.short(),
             },
             _ => return None,
         })
     }
 }
 
-/// Reads numbers in postcard's wire format (<https://postcard.jamesmunns.com/wire-format>) from the front of some bytes.
-struct Fields<'b>(&'b [u8]);
+/// Reads numbers in postcard's wire format (<https://postcard.jamesmunns.com/wire-format>) from the front of some bytes. What can't be
+/// read is 0, and remembered.
+struct Fields<'b> {
+    rest: &'b [u8],
+    has_failed: bool,
+}
 
 impl Fields<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let (&byte, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(byte)
-    }
-
-    /// A varint of at most `most`.
     #[inline(never)]
-    fn number(&mut self, most: u32) -> Option<u32> {
-        let mut number = 0_u64;
-        for shift in (0..35).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 127) << shift;
-            if byte < 128 {
-                return u32::try_from(number).ok().filter(|&number| number <= most);
+    fn byte(&mut self) -> u8 {
+        match self.rest.split_first() {
+            Some((&byte, rest)) => {
+                self.rest = rest;
+                byte
+            }
+            None => {
+                self.has_failed = true;
+                0
             }
         }
-        None
     }
 
-    fn short(&mut self) -> Option<u16> {
-        self.number(u16::MAX.into()).map(|number| number as u16)
-    }
-
-    fn flag(&mut self) -> Option<bool> {
-        match self.byte()? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => None,
+    /// A varint.
+    #[inline(never)]
+    fn number(&mut self) -> u32 {
+        let mut number = 0;
+        for shift in (0..35).step_by(7) {
+            let byte = self.byte();
+            let part = u32::from(byte & 127);
+            // The fifth byte has room for four bits.
+            self.has_failed |= shift == 28 && part > 15;
+            number |= part << shift;
+            if byte < 128 {
+                return number;
+            }
         }
+        self.has_failed = true;
+        0
+    }
+
+    #[inline(never)]
+    fn short(&mut self) -> u16 {
+        let number = self.number();
+        self.has_failed |= number > u16::MAX.into();
+        number as u16
+    }
+
+    #[inline(never)]
+    fn flag(&mut self) -> bool {
+        let byte = self.byte();
+        self.has_failed |= byte > 1;
+        byte == 1
     }
 
     /// Mantissa (zigzag) and shift.
     #[inline(never)]
-    fn multiplier(&mut self) -> Option<(i32, u8)> {
-        let zigzag = self.number(u32::MAX)?;
+    fn multiplier(&mut self) -> (i32, u8) {
+        let zigzag = self.number();
         let mantissa = (zigzag >> 1) as i32 ^ -((zigzag & 1) as i32);
-        Some((mantissa, self.byte()?))
+        (mantissa, self.byte())
     }
 }
 
@@ -267,21 +284,26 @@ impl Plan {
     /// Reads the descriptors into an [empty](Self::EMPTY) plan and checks that each layer fits to those before. In place, so
     /// that a chip's stack holds one plan only.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(), FormatError> {
-        let mut fields = Fields(bytes);
-        let count = fields.byte().ok_or(FormatError::Descriptor(0))?;
+        let mut fields = Fields {
+            rest: bytes,
+            has_failed: false,
+        };
+        let count = fields.byte();
         if usize::from(count) > MAX_LAYERS {
             return Err(FormatError::Order(MAX_LAYERS as u8));
         }
         self.count = count.into();
         for index in 0..count {
-            let record = Record::take(&mut fields).ok_or(FormatError::Descriptor(index))?;
+            let record = Record::take(&mut fields)
+                .filter(|_| !fields.has_failed)
+                .ok_or(FormatError::Descriptor(index))?;
             self.add(index, record)?;
         }
         let ends_dense = self
             .layers()
             .last()
             .is_some_and(|last| matches!(last.record, Record::Dense { .. }));
-        if !fields.0.is_empty() || !ends_dense {
+        if !fields.rest.is_empty() || !ends_dense {
             return Err(FormatError::Descriptor(count));
         }
         self.place()
