@@ -28,7 +28,11 @@ fn root(path: &str) -> PathBuf {
 }
 
 fn file() -> Vec<u8> {
-    std::fs::read(root("models/sentiment-en/224k.thimble")).unwrap()
+    shipped("224k")
+}
+
+fn shipped(size: &str) -> Vec<u8> {
+    std::fs::read(root(&format!("models/sentiment-en/{size}.thimble"))).unwrap()
 }
 
 fn dev() -> data::Dataset {
@@ -62,23 +66,26 @@ fn every_logit_is_that_of_an_independent_reader() {
 }
 
 #[test]
-fn it_is_as_good_as_it_is_said_to_be() {
-    let file = file();
-    let model = Model::parse(&file).unwrap();
+fn each_size_is_as_good_and_as_small_as_it_is_said_to_be() {
     let dev = dev();
-    let answers = eval::predict(&model, &dev.texts(), 2).unwrap();
-    let right = answers
-        .iter()
-        .zip(&dev.examples)
-        .filter(|(answer, example)| {
-            let name = model.labels().name(answer.label);
-            dev.label_name(example) == Some(name)
-        });
-    let accuracy = right.count() as f64 / dev.len() as f64;
-    assert!(accuracy >= 0.85, "{accuracy}");
-    assert!(file.len() <= 224 * 1024 && model.ram_bytes() <= 6 * 1024);
-    let verified = eval::verify(&model).unwrap();
-    assert!(verified.vectors > 0);
+    for (size, kilobytes, least) in [("224k", 224, 0.893), ("96k", 96, 0.886), ("48k", 48, 0.874)] {
+        let file = shipped(size);
+        let model = Model::parse(&file).unwrap();
+        let answers = eval::predict(&model, &dev.texts(), 2).unwrap();
+        let right = answers
+            .iter()
+            .zip(&dev.examples)
+            .filter(|(answer, example)| {
+                let name = model.labels().name(answer.label);
+                dev.label_name(example) == Some(name)
+            });
+        let accuracy = right.count() as f64 / dev.len() as f64;
+        assert!(accuracy >= least, "{size}: {accuracy}");
+        assert!(file.len() <= kilobytes * 1024, "{size}");
+        assert!(model.ram_bytes() <= 6 * 1024, "{size}");
+        let verified = eval::verify(&model).unwrap();
+        assert!(verified.vectors > 0, "{size}");
+    }
 }
 
 /// A damaged byte anywhere is refused; here for bytes all over the file, in every section.

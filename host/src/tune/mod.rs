@@ -289,11 +289,11 @@ impl Search<'_, '_> {
     }
 
     fn too_small(&self) -> TuneError {
-        let reasons = self.trials.iter().filter_map(|trial| match &trial.outcome {
+        let mut reasons = self.trials.iter().filter_map(|trial| match &trial.outcome {
             Outcome::TooLarge(reason) => Some(reason.clone()),
             Outcome::Student(_) => None,
         });
-        TuneError::TooSmall(reasons.last().unwrap_or_default())
+        TuneError::TooSmall(reasons.next_back().unwrap_or_default())
     }
 
     /// Does the next trial, or finds it among those of an earlier call.
