@@ -236,7 +236,7 @@ fn what_does_not_fit_is_refused_with_the_bytes_that_are_missing() {
     let error = merge(&microbit, &image(&microbit), &model).unwrap_err();
     let over = large.len() - microbit.model.bytes as usize;
     assert!(error.to_string().contains(&over.to_string()), "{error}");
-    let wide = Tiny::new(["no", "yes"]).with_width(260).bytes();
+    let wide = Tiny::new(["no", "yes"]).with_width(376).bytes();
     let model = Model::parse(&wide).unwrap();
     let error = merge(&microbit, &image(&microbit), &model).unwrap_err();
     let over = model.arena_bytes() - microbit.arena as usize;

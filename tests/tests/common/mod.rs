@@ -147,8 +147,11 @@ impl Tiny {
                 dilation: 1,
                 groups: 1,
                 relu: true,
-                bits: 8,
-                weights: int8s(3 * width * width),
+                bits: 4,
+                weights: int8s(3 * width * width)
+                    .into_iter()
+                    .map(|weight| weight >> 4)
+                    .collect(),
                 biases: vec![7; width],
                 multipliers: vec![multiplier; width],
             },
