@@ -4,11 +4,8 @@ use std::env;
 
 fn main() {
     println!("cargo::rustc-check-cfg=cfg(dsp)");
-    let target = env::var("TARGET").unwrap_or_default();
-    // ARMv7E-M has the DSP extension; ARMv8-M may have it, which the feature says.
-    let has_dsp = target.starts_with("thumbv7em")
-        || target.starts_with("thumbv8m.main") && env::var_os("CARGO_FEATURE_DSP").is_some();
-    if has_dsp {
+    // ARMv7E-M is ARMv7-M with the DSP extension.
+    if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv7em")) {
         println!("cargo::rustc-cfg=dsp");
     }
 }

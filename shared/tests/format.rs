@@ -359,7 +359,7 @@ fn weights_of_half_bytes() {
         biases[0] = bias;
         spec.to_bytes().map(drop)
     };
-    let most = i32::MAX - 128 * (1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 1 + 2 + 3 + 7);
+    let most = i32::MAX - 16 * 128 * (1 + 2 + 3 + 4 + 5 + 6 + 7 + 8 + 1 + 2 + 3 + 7);
     with_bias(most).unwrap();
     assert!(matches!(
         with_bias(most + 1),

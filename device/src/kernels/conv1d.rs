@@ -10,8 +10,8 @@ use super::{scaled, to_int8};
 /// `input`: `[history + n][in_channels]` where history is `(kernel - 1) · dilation`; `output`: `[n][out_channels]`.
 ///
 /// # Contract
-/// At most [`BLOCK`](thimble_shared::format::BLOCK) positions. Output `t` sees the inputs `t`, `t + dilation`, … up to `t + history`, its own position. No sum leaves an `i32`: the
-/// model was checked for that when it was parsed.
+/// At most [`BLOCK`](thimble_shared::format::BLOCK) positions. Output `t` sees the inputs `t`, `t + dilation`, … up to
+/// `t + history`, its own position. No sum leaves an `i32`: the model was checked for that when it was parsed.
 pub fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
     #[cfg(dsp)]
     if super::dsp::fits(conv) {

@@ -1,4 +1,4 @@
-//! Causal convolution with the DSP extension of Cortex-M4, M7 and M33: two products an instruction (SMLAD, Arm DDI 0403, A7.7).
+//! Causal convolution with the DSP extension of Cortex-M4 and M7: two products an instruction (SMLAD, Arm DDI 0403, A7.7).
 //!
 //! A block's four positions share each weight that is loaded. Their inputs are widened to 16 bits beforehand, four channels of
 //! them at a time: the even channels of the positions one after the other, then the odd ones, as SXTB16 takes them out of a word of

@@ -16,10 +16,8 @@ pub struct Quantization {
     /// For 4-bit embeddings the int8 values that there are, rising.
     pub levels: Option<[i8; 16]>,
     /// For an embedding of codes what these are.
-    #[serde(default)]
     pub codebook: Option<Codebook>,
     /// Scales of the depthwise parts' outputs; for convolutions without one 1.
-    #[serde(default)]
     pub depthwise: Vec<f32>,
     /// Scales of the convolutions' outputs.
     pub convs: Vec<f32>,

@@ -319,8 +319,7 @@ impl Search<'_, '_> {
             let bytes = read_bytes(&trial_folder(&self.plan.folder, number).join("model.thimble"))?;
             write(&path, &bytes)?;
         }
-        let list = serde_json::to_vec_pretty(&self.trials).unwrap_or_default();
-        write(&self.plan.folder.join("trials.json"), &list)?;
+        write_json(&self.plan.folder.join("trials.json"), &self.trials)?;
         let _ = (self.report)(TuneEvent::End(&trial, is_best));
         Ok(trial)
     }
@@ -395,8 +394,11 @@ fn figures(report: &Report) -> Figures {
 /// Makes the folder of a trial, or finds it begun; what another trial left in its place is removed.
 fn begin(folder: &Path, shape: Shape, epochs: f64) -> Result<(), TuneError> {
     let path = folder.join("trial.json");
-    let own = serde_json::to_vec(&(shape, epochs)).unwrap_or_default();
-    if std::fs::read(&path).is_ok_and(|known| known == own) {
+    let own = (shape, epochs);
+    let known = std::fs::read(&path).ok();
+    if known.is_some_and(|known| {
+        serde_json::from_slice(&known).is_ok_and(|known: (Shape, f64)| known == own)
+    }) {
         return Ok(());
     }
     let io = |source| TuneError::Io {
@@ -407,7 +409,7 @@ fn begin(folder: &Path, shape: Shape, epochs: f64) -> Result<(), TuneError> {
         std::fs::remove_dir_all(folder).map_err(io)?;
     }
     std::fs::create_dir_all(folder).map_err(io)?;
-    write(&path, &own)
+    write_json(&path, &own)
 }
 
 fn trial_folder(folder: &Path, number: usize) -> PathBuf {
@@ -433,6 +435,14 @@ fn read_bytes(path: &Path) -> Result<Vec<u8>, TuneError> {
         path: path.to_owned(),
         source,
     })
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), TuneError> {
+    let bytes = serde_json::to_vec_pretty(value).map_err(|error| TuneError::Io {
+        path: path.to_owned(),
+        source: error.into(),
+    })?;
+    write(path, &bytes)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), TuneError> {

@@ -124,7 +124,11 @@ impl<'a> Model<'a> {
                     conv.biases,
                     conv.multipliers,
                     conv.row_bytes(),
-                    128,
+                    match conv.weights {
+                        Weights::Int8(_) => 128,
+                        // Kernels may take 4-bit weights for 16 times themselves, as they stand in the upper half of a byte.
+                        Weights::Int4(_) => 16 * 128,
+                    },
                 ),
                 Layer::Dense(dense) => (
                     Weights::Int8(dense.weights),
