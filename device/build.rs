@@ -1,11 +1,22 @@
-//! Says whether the target's instructions are among those that a kernel of its own is written in.
+//! Says which of the kernels that are written for a kind of Cortex-M the target takes: `kernel`, and which as its value.
 
 use std::env;
 
 fn main() {
-    println!("cargo::rustc-check-cfg=cfg(dsp)");
-    // ARMv7E-M is ARMv7-M with the DSP extension.
-    if env::var("TARGET").is_ok_and(|target| target.starts_with("thumbv7em")) {
-        println!("cargo::rustc-cfg=dsp");
-    }
+    println!("cargo::rustc-check-cfg=cfg(kernel, values(none(), \"v6m\", \"v7m\", \"dsp\"))");
+    println!("cargo::rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
+    let target = env::var("TARGET").unwrap_or_default();
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    let (kernel, cpu) = match target.split('-').next() {
+        Some("thumbv6m" | "thumbv8m.base") => ("v6m", "cortex-m0"),
+        // ARMv7E-M is ARMv7-M with the DSP extension.
+        Some("thumbv7em") => ("dsp", "cortex-m4"),
+        // Cores of ARMv8-M have the extension or not; who names one in the flags says that it is there.
+        Some("thumbv8m.main") if flags.contains("target-cpu=cortex-m33") => ("dsp", "cortex-m33"),
+        Some("thumbv7m" | "thumbv8m.main") => ("v7m", "cortex-m3"),
+        _ => return,
+    };
+    println!("cargo::rustc-cfg=kernel");
+    println!("cargo::rustc-cfg=kernel=\"{kernel}\"");
+    println!("cargo::rustc-env=KERNEL_CPU={cpu}");
 }

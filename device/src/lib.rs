@@ -18,6 +18,9 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(feature = "std")]
+extern crate std;
+
 pub mod kernels;
 mod scores;
 mod session;

@@ -85,13 +85,13 @@ impl<'a> Stream<'a> {
                     kernels::features(max, mean, maxima, sums, tokens, input)
                 }
                 Layer::Dense(dense) if index == last => {
-                    kernels::dense(&dense, input, |_, logit| {
+                    kernels::dense(&dense, input, &mut |_, logit| {
                         // A model has at most as many outputs as a list of logits takes.
                         let _ = logits.push(logit);
                     });
                 }
                 Layer::Dense(dense) => {
-                    kernels::dense(&dense, input, |i, value| {
+                    kernels::dense(&dense, input, &mut |i, value| {
                         output[i] = value.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
                     });
                     (input, output) = (output, input);
@@ -123,12 +123,12 @@ impl<'a> Stream<'a> {
                 let start = buffer.offset + buffer.history * buffer.width;
                 start..start + count * buffer.width
             };
-            if !matches!(layer, Layer::Conv1d(_)) && own.offset != input.offset {
-                arena.copy_within(present(index - 1), present(index).start);
-            }
             let (earlier, rest) = arena.split_at_mut(own.offset);
             let start = own.history * own.width;
             let output = &mut rest[start..start + count * own.width];
+            if !matches!(layer, Layer::Conv1d(_)) && own.offset != input.offset {
+                output.copy_from_slice(&earlier[present(index - 1)]);
+            }
             match layer {
                 Layer::Conv1d(conv) => {
                     let end = input.offset + (input.history + count) * input.width;
@@ -148,9 +148,11 @@ impl<'a> Stream<'a> {
                 continue;
             }
             end = buffer.offset + buffer.bytes();
-            let bytes = &mut arena[buffer.offset..end];
-            let first = count * buffer.width;
-            bytes.copy_within(first..first + buffer.history * buffer.width, 0);
+            forget(
+                &mut arena[buffer.offset..end],
+                count * buffer.width,
+                buffer.history * buffer.width,
+            );
         }
     }
 
@@ -165,5 +167,17 @@ impl<'a> Stream<'a> {
             maxima: &mut bytemuck::cast_slice_mut(maxima)[..width],
             sums: &mut bytemuck::cast_slice_mut(sums)[..width],
         }
+    }
+}
+
+/// Moves the `kept` values behind the first `gone` to the front. In stretches that don't overlap: this is the only place that
+/// would want `memmove`, which takes a good part of a kilobyte of flash.
+fn forget(values: &mut [i8], gone: usize, kept: usize) {
+    let mut start = 0;
+    while start < kept {
+        let count = gone.min(kept - start);
+        let (to, from) = values[start..].split_at_mut(gone);
+        to[..count].copy_from_slice(&from[..count]);
+        start += count;
     }
 }

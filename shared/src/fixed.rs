@@ -84,18 +84,51 @@ pub const fn requantize(value: i32, multiplier: Multiplier) -> i32 {
         let upper = (product >> 32) as i32;
         return (upper + (1 << (shift - 33))) >> (shift - 32);
     }
-    saturate(round_shift(product, shift))
+    // The bits of the sum beyond its lower `shift`, in words of 32 bits, as that is what the small cores shift.
+    let sum = product + (1 << (shift - 1));
+    let (upper, lower) = ((sum >> 32) as i32, sum as u32);
+    let shift = shift as u32;
+    if shift == 32 {
+        return upper;
+    }
+    if upper >> (shift - 1) != upper >> 31 {
+        return if upper < 0 { i32::MIN } else { i32::MAX };
+    }
+    (upper << (32 - shift)) | (lower >> shift) as i32
 }
 
-/// The nearest `i32`.
-#[inline(always)]
-const fn saturate(value: i64) -> i32 {
-    if value > i32::MAX as i64 {
-        i32::MAX
-    } else if value < i32::MIN as i64 {
-        i32::MIN
-    } else {
-        value as i32
+/// A [`Multiplier`] in halves, by which values of 8 bits are requantized without products of 64 bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Int8Multiplier {
+    /// The upper 16 bits of the mantissa and the lower ones.
+    halves: (i32, i32),
+    /// Half a unit, and the shift to the right, without the lower 16 bits of the product: those take no part, as half a unit is a
+    /// multiple of 2^16.
+    half: i32,
+    shift: u8,
+}
+
+impl Int8Multiplier {
+    /// None if the shift is not in 17..=46.
+    #[inline(always)]
+    pub const fn new(multiplier: Multiplier) -> Option<Self> {
+        let Multiplier { mantissa, shift } = multiplier;
+        if shift < 17 || shift > 46 {
+            return None;
+        }
+        Some(Self {
+            halves: (mantissa >> 16, mantissa & 0xFFFF),
+            half: 1 << (shift - 17),
+            shift: shift - 16,
+        })
+    }
+
+    /// As [`requantize`]; the result is below 2^22.
+    #[inline(always)]
+    pub const fn requantize(self, value: i8) -> i32 {
+        let (upper, lower) = self.halves;
+        let product = value as i32 * upper + ((value as i32 * lower) >> 16);
+        (product + self.half) >> self.shift
     }
 }
 

@@ -140,7 +140,7 @@ def logits(ids):
                 size = outs * kernel * n
                 w = numpy.frombuffer(WEIGHTS, numpy.int8, size, weight).reshape(outs, kernel, n)
             else:
-                size = outs * kernel * 4 * -(-n // 8)
+                size = outs * kernel * n // 2
                 raw = numpy.frombuffer(WEIGHTS, numpy.uint8, size, weight).reshape(outs, kernel, -1, 4)
                 w = numpy.concatenate([raw << 4, raw & 0xF0], axis=-1).view(numpy.int8) >> 4
                 w = w.reshape(outs, kernel, -1)[:, :, :n]

@@ -58,16 +58,19 @@ pub(crate) enum Library {
     Std,
 }
 
+/// The variable by which cargo takes a setting of a target.
+pub(crate) fn variable(target: &str, setting: &str) -> String {
+    let target = target.to_uppercase().replace(['-', '.'], "_");
+    format!("CARGO_TARGET_{target}_{setting}")
+}
+
 /// A cargo command that builds for `target`.
 pub(crate) fn cargo(
     target: &str,
     library: Library,
     linker: Option<&str>,
 ) -> anyhow::Result<Command> {
-    let variable = format!(
-        "CARGO_TARGET_{}_LINKER",
-        target.to_uppercase().replace(['-', '.'], "_")
-    );
+    let variable = variable(target, "LINKER");
     let sysroot = sysroot("rustc")?;
     let mut command = if sysroot.join("lib/rustlib").join(target).exists() {
         Command::new("cargo")

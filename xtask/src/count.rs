@@ -7,10 +7,14 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
-/// A board a core: M0, M3, M4.
-const BOARDS: &[&str] = &["microbit", "mps2-an385", "mps2-an386"];
+use crate::layers::{self, Layer};
+
+/// A board a core: M0, M3, M4, M33.
+const BOARDS: &[&str] = &["microbit", "mps2-an385", "mps2-an386", "mps2-an505"];
 /// Sentences of SST-2 dev that are counted.
 const SENTENCES: usize = 200;
+/// The model.
+const MODEL: &str = "models/sentiment-en/224k.thimble";
 /// Where the record lies.
 const RECORD: &str = "device/counts.toml";
 
@@ -23,6 +27,8 @@ struct Record {
     sentences: usize,
     tokens: u64,
     boards: BTreeMap<String, Counts>,
+    /// Layers by themselves, for 32 positions.
+    layers: BTreeMap<String, BTreeMap<String, Layer>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -54,10 +60,10 @@ pub(crate) fn run() -> anyhow::Result<()> {
         texts += line.split('\t').nth(1).unwrap_or_default();
         texts.push('\n');
     }
-    let mut boards = BTreeMap::new();
+    let (mut boards, mut layers) = (BTreeMap::new(), BTreeMap::new());
     let mut tokens = 0;
     for board in BOARDS {
-        let answers = answers(board, &texts)?;
+        let answers = answers(board, MODEL, &texts)?;
         let (empty, rest) = answers.split_first().context("no answer")?;
         ensure!(
             rest.len() == SENTENCES,
@@ -87,14 +93,23 @@ pub(crate) fn run() -> anyhow::Result<()> {
             change.unwrap_or_default()
         );
         boards.insert((*board).to_owned(), counts);
+        let of_layers = layers::count(|model, texts| {
+            let mut file = tempfile::NamedTempFile::new()?;
+            file.write_all(model)?;
+            let path = file.path().to_str().context("a path that is no text")?;
+            let answers = self::answers(board, path, texts)?;
+            Ok(answers.iter().map(|answer| answer.instructions).collect())
+        })?;
+        layers.insert((*board).to_owned(), of_layers);
     }
     let record = Record {
         commit: commit()?,
         compiler: crate::arm::compiler("thumbv7em-none-eabihf")?,
-        model: "models/sentiment-en/224k.thimble".to_owned(),
+        model: MODEL.to_owned(),
         sentences: SENTENCES,
         tokens,
         boards,
+        layers,
     };
     let head = "# Instructions of the shipped model on the first sentences of SST-2 dev. Written by `cargo xtask count`.\n\n";
     std::fs::write(&path, head.to_owned() + &toml::to_string(&record)?)
@@ -103,13 +118,15 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn answers(board: &str, texts: &str) -> anyhow::Result<Vec<Answer>> {
+fn answers(board: &str, model: &str, texts: &str) -> anyhow::Result<Vec<Answer>> {
     let target = format!("qemu:{board}");
     let arguments = [
         "classify",
         "--quiet",
         "--json",
         "--instructions",
+        "--model",
+        model,
         "--file",
         "-",
         "--target",

@@ -46,6 +46,20 @@ fn build(board: &Board) -> anyhow::Result<PathBuf> {
         .current_dir(crate::root().join("device/firmware"))
         .env("THIMBLE_BOARD", &board.name)
         .args(["build", "--features", &board.driver]);
+    if board.target.starts_with("thumbv6m") {
+        // What is hot is in assembler; the smallest chips need the flash.
+        command.args([
+            "--config",
+            "profile.release.package.thimble-device.opt-level='z'",
+        ]);
+    }
+    if board.target.starts_with("thumbv8m.main") {
+        // The target is for cores with the DSP extension and for those without. All boards have it, M33 being the least of them.
+        command.env(
+            arm::variable(&board.target, "RUSTFLAGS"),
+            "-C target-cpu=cortex-m33",
+        );
+    }
     let built = arm::build(command, &board.target, "firmware-build")
         .with_context(|| format!("the image of {} was not built", board.name))?;
     Ok(built.join("thimble-firmware"))

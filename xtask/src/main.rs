@@ -7,6 +7,7 @@ mod count;
 mod deps;
 mod firmware;
 mod gpu;
+mod layers;
 mod licences;
 mod linux;
 mod size;

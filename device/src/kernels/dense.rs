@@ -11,7 +11,7 @@ use super::scaled;
 ///
 /// # Contract
 /// No sum leaves an `i32`: the model was checked for that when it was parsed.
-pub fn dense(dense: &Dense<'_>, input: &[i16], mut emit: impl FnMut(usize, i32)) {
+pub fn dense(dense: &Dense<'_>, input: &[i16], emit: &mut dyn FnMut(usize, i32)) {
     for (out, weights) in dense.weights.chunks_exact(dense.inputs).enumerate() {
         let products = weights
             .iter()

@@ -1,13 +1,16 @@
 //! The arithmetic of the layers, one file each, in plain Rust. Derivations are in `docs/numerics.md`. Beside it the same in the
 //! instructions of some processors, which give the same values bit for bit.
 
+#[cfg(kernel)]
+#[allow(unsafe_code, reason = "instructions that the language has no name for")]
+mod arm;
 mod conv1d;
 mod dense;
-#[cfg(dsp)]
-#[allow(unsafe_code, reason = "instructions that the language has no name for")]
-mod dsp;
 mod pointwise;
 mod pool;
+#[cfg(target_arch = "x86_64")]
+#[allow(unsafe_code, reason = "instructions that not every processor has")]
+pub mod x86;
 
 pub use conv1d::conv1d;
 pub use dense::dense;
@@ -23,9 +26,22 @@ fn scaled(value: i32, multiplier: Multiplier) -> i32 {
     requantize(value, multiplier)
 }
 
+/// [`scaled`], what is usual of it in place where the core has the multiplication for that.
+#[cfg(kernel)]
+#[inline(always)]
+fn rescaled(value: i32, multiplier: Multiplier) -> i32 {
+    if multiplier.shift() > 32 && !cfg!(kernel = "v6m") {
+        requantize(value, multiplier)
+    } else {
+        scaled(value, multiplier)
+    }
+}
+
 /// The nearest int8; negative values become 0 with `relu`.
 #[inline(always)]
 fn to_int8(value: i32, relu: bool) -> i8 {
-    let least = if relu { 0 } else { i8::MIN.into() };
-    value.clamp(least, i8::MAX.into()) as i8
+    let least = if relu { 0 } else { i8::MIN };
+    // Bounds that are constants take an instruction on some cores.
+    let value = value.clamp(i8::MIN.into(), i8::MAX.into()) as i8;
+    value.max(least)
 }

@@ -1,5 +1,6 @@
 //! Layers that look at one value at a time.
 
+use thimble_shared::fixed::Int8Multiplier;
 use thimble_shared::format::ResidualAdd;
 
 use super::{scaled, to_int8};
@@ -8,9 +9,15 @@ use super::{scaled, to_int8};
 ///
 /// # Shapes
 /// `own` and `other` have the same length.
+#[inline(never)]
 pub fn residual_add(add: &ResidualAdd, own: &mut [i8], other: &[i8]) {
+    let scales = (Int8Multiplier::new(add.own), Int8Multiplier::new(add.other));
     for (own, &other) in own.iter_mut().zip(other) {
-        let sum = scaled((*own).into(), add.own).saturating_add(scaled(other.into(), add.other));
+        let sum = if let (Some(first), Some(second)) = scales {
+            first.requantize(*own) + second.requantize(other)
+        } else {
+            scaled((*own).into(), add.own).saturating_add(scaled(other.into(), add.other))
+        };
         *own = to_int8(sum, add.relu);
     }
 }

@@ -7,6 +7,7 @@
 ///
 /// # Contract
 /// At most `MAX_TOKENS` positions a text, so that no sum leaves an `i32`.
+#[inline(never)]
 pub fn pool(input: &[i8], maxima: &mut [i8], sums: &mut [i32]) {
     for position in input.chunks_exact(maxima.len()) {
         for ((maximum, sum), &value) in maxima.iter_mut().zip(sums.iter_mut()).zip(position) {
@@ -40,12 +41,24 @@ pub fn features(
     let means = sums
         .iter()
         .take(if mean { sums.len() } else { 0 })
-        .map(|&sum| {
-            let tokens = i64::from(tokens);
-            // A mean of int8 values, times 256, is an int16.
-            (i64::from(sum) * 512 + tokens).div_euclid(2 * tokens) as i16
-        });
+        .map(|&sum| mean_q8(sum, tokens as i32));
     for (feature, value) in features.iter_mut().zip(maxima.chain(means)) {
         *feature = value;
     }
+}
+
+/// `floor(256 · sum / count + 1/2)`, which is an `i16` for sums of int8 values, by long division: cores without a division of 64
+/// bits have a costly one.
+fn mean_q8(sum: i32, count: i32) -> i16 {
+    let (mut quotient, mut rest) = (sum.div_euclid(count), sum.rem_euclid(count));
+    // Eight bits of the fraction, and the one that decides.
+    for _ in 0..9 {
+        rest *= 2;
+        quotient *= 2;
+        if rest >= count {
+            rest -= count;
+            quotient += 1;
+        }
+    }
+    ((quotient + 1) >> 1) as i16
 }

@@ -150,7 +150,18 @@ fn more(layers: Vec<LayerSpec>, widths: Vec<usize>, left: usize) -> BoxedStrateg
             } else {
                 1
             };
-            let out_channels = groups * factor;
+            // 4-bit weights want one group of channels, in eights.
+            let bits = if groups == 1 && width.is_multiple_of(8) {
+                bits
+            } else {
+                8
+            };
+            // Outputs that a layer with 4-bit weights may follow are as frequent as others.
+            let out_channels = if factor == 3 {
+                8 * groups
+            } else {
+                groups * factor
+            };
             let (layers, mut widths) = (for_conv.clone(), widths_conv.clone());
             widths.push(out_channels);
             linear(out_channels, kernel * width / groups).prop_flat_map(
@@ -200,27 +211,73 @@ fn more(layers: Vec<LayerSpec>, widths: Vec<usize>, left: usize) -> BoxedStrateg
     prop_oneof![4 => conv, 2 => add, 1 => relu].boxed()
 }
 
+/// A model whose only convolution has a kernel of 3, dilation 2 and weights of all sizes.
+pub fn conv(bits: u8, channels: usize, outputs: usize) -> ModelSpec {
+    let rows = VOCABULARY.pieces.len();
+    let least = if bits == 4 { -8 } else { -128 };
+    let value = |i: usize| (i * 37 % (1 << bits)) as i32 + least;
+    let layers = vec![
+        LayerSpec::Embedding {
+            rows,
+            dim: channels,
+            table: TableSpec::Int8(vec![1; rows * channels]),
+        },
+        LayerSpec::Conv1d {
+            in_channels: channels,
+            out_channels: outputs,
+            kernel: 3,
+            dilation: 2,
+            groups: 1,
+            relu: false,
+            bits,
+            weights: (0..outputs * 3 * channels)
+                .map(|i| value(i) as i8)
+                .collect(),
+            biases: (0..outputs as i32).map(|i| 100 * i).collect(),
+            multipliers: vec![Multiplier::new(3 << 29, 42).unwrap(); outputs],
+        },
+        LayerSpec::Pool {
+            max: true,
+            mean: false,
+        },
+        LayerSpec::Dense {
+            inputs: outputs,
+            outputs: 2,
+            relu: false,
+            weights: vec![1; 2 * outputs],
+            biases: vec![0; 2],
+            multipliers: vec![Multiplier::ONE; 2],
+        },
+    ];
+    model(layers)
+}
+
+fn model(layers: Vec<LayerSpec>) -> ModelSpec {
+    let Some(LayerSpec::Dense { outputs, .. }) = layers.last() else {
+        unreachable!()
+    };
+    ModelSpec {
+        labels: (0..*outputs)
+            .map(|class| format!("class {class}"))
+            .collect(),
+        vocabulary: VOCABULARY.clone(),
+        layers,
+        inverse_temperature_q16: 1 << 16,
+        provenance: vec![],
+        golden: vec![],
+    }
+}
+
 /// Any small model.
 pub fn spec() -> impl Strategy<Value = ModelSpec> {
-    (1usize..20, 0usize..5)
+    (
+        prop_oneof![1usize..20, select(vec![8, 16, 24, 40])],
+        0usize..5,
+    )
         .prop_flat_map(|(dim, count)| {
             embedding(dim).prop_flat_map(move |embedding| more(vec![embedding], vec![dim], count))
         })
-        .prop_map(|layers| {
-            let Some(LayerSpec::Dense { outputs, .. }) = layers.last() else {
-                unreachable!()
-            };
-            ModelSpec {
-                labels: (0..*outputs)
-                    .map(|class| format!("class {class}"))
-                    .collect(),
-                vocabulary: VOCABULARY.clone(),
-                layers,
-                inverse_temperature_q16: 1 << 16,
-                provenance: vec![],
-                golden: vec![],
-            }
-        })
+        .prop_map(model)
 }
 
 /// Texts of the vocabulary's words and others, often short.

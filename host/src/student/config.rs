@@ -190,6 +190,14 @@ impl StudentConfig {
                     conv.bits
                 ));
             }
+            let group = thimble_shared::format::INT4_GROUP;
+            if conv.bits == 4 && !(conv.groups == 1 && channels.is_multiple_of(group)) {
+                return fail(format!(
+                    "{} = 4 wants groups = 1 and an input whose channels are a multiple of {group}, not {} and {channels}",
+                    name("bits"),
+                    conv.groups
+                ));
+            }
             if conv.groups == 0
                 || !channels.is_multiple_of(conv.groups)
                 || !conv.channels.is_multiple_of(conv.groups)
@@ -287,6 +295,10 @@ mod tests {
             ("convs = [{ channels = 8, groups = 5 }]", "convs[0].groups"),
             ("convs = [{ channels = 8, kernel = 0 }]", "convs[0].kernel"),
             ("convs = [{ channels = 8, bits = 5 }]", "convs[0].bits"),
+            (
+                "embedding = 12\nconvs = [{ channels = 8, bits = 4 }]",
+                "convs[0].bits",
+            ),
             (
                 "convs = [{ channels = 8, groups = 2, separable = true }]",
                 "convs[0].groups",

@@ -1,6 +1,5 @@
 //! Layers as an engine sees them: shapes and slices of the file.
 
-use super::plan::int4_bytes;
 use crate::fixed::Multiplier;
 
 /// A layer of a checked model.
@@ -169,7 +168,7 @@ impl Conv1d<'_> {
     pub const fn row_bytes(&self) -> usize {
         match self.weights {
             Weights::Int8(_) => self.width(),
-            Weights::Int4(_) => self.kernel * int4_bytes(self.tap()),
+            Weights::Int4(_) => self.width() / 2,
         }
     }
 }
@@ -179,8 +178,8 @@ impl Conv1d<'_> {
 pub enum Weights<'a> {
     /// A byte is a weight, `i8`.
     Int8(&'a [u8]),
-    /// Half a byte is a weight, -8 to 7. The channels of each tap stand in groups of [`INT4_GROUP`](super::INT4_GROUP), four bytes
-    /// each: the low halves are the first four weights, the high halves the others. What the last group lacks is 0.
+    /// Half a byte is a weight, -8 to 7. There is one group of channels, whose number is a multiple of
+    /// [`INT4_GROUP`](super::INT4_GROUP): so many weights are four bytes, their low halves the first four, the high halves the others.
     Int4(&'a [u8]),
 }
 
@@ -253,6 +252,13 @@ impl Biases<'_> {
     pub fn get(&self, output: usize) -> i32 {
         crate::bytes::u32_at(self.0, output) as i32
     }
+
+    /// The bias of each output.
+    #[inline]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = i32> {
+        let (records, _) = self.0.as_chunks();
+        records.iter().map(|&record| i32::from_le_bytes(record))
+    }
 }
 
 /// Multipliers in a model file.
@@ -268,5 +274,14 @@ impl Multipliers<'_> {
             .get(output)
             .and_then(|&record| Multiplier::from_bytes(record))
             .unwrap_or(Multiplier::ZERO)
+    }
+
+    /// The mantissa and shift of each output, as they stand in the file; those of a parsed model are multipliers.
+    #[inline]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (i32, u8)> {
+        let (records, _) = self.0.as_chunks();
+        records
+            .iter()
+            .map(|&[a, b, c, d, shift]| (i32::from_le_bytes([a, b, c, d]), shift))
     }
 }

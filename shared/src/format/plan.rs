@@ -195,11 +195,6 @@ pub(super) fn codebook_bytes(dim: u16, codes: u16, centroids: u16, codebooks: u1
     usize::from(codebooks) * usize::from(centroids) * usize::from(dim / codes)
 }
 
-/// Bytes of the 4-bit weights of a tap of a kernel.
-pub(super) const fn int4_bytes(channels: usize) -> usize {
-    channels.div_ceil(INT4_GROUP) * (INT4_GROUP / 2)
-}
-
 /// A descriptor and where its data begins.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Placed {
@@ -388,7 +383,8 @@ impl Plan {
                 }
                 self.buffers[i - 1].history = (kernel - 1) * dilation;
                 let tap = match record {
-                    Record::Conv1d4(_) => int4_bytes(ins / groups),
+                    Record::Conv1d4(_) if groups != 1 || ins % INT4_GROUP != 0 => return shape,
+                    Record::Conv1d4(_) => ins / 2,
                     _ => ins / groups,
                 };
                 if !self.linear(outs, kernel * tap) {

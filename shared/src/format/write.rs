@@ -341,7 +341,10 @@ impl Data {
                 };
                 match bits {
                     4 => {
-                        self.weights.extend(int4_rows(index, weights, tap)?);
+                        if !tap.is_multiple_of(INT4_GROUP) {
+                            return Err(WriteError::Range(index));
+                        }
+                        self.weights.extend(int4_bytes(index, weights)?);
                         Record::Conv1d4(shape)
                     }
                     8 => {
@@ -416,18 +419,17 @@ impl Data {
     }
 }
 
-/// Weights of taps of so many channels, two in a byte.
-fn int4_rows(layer: usize, weights: &[i8], tap: usize) -> Result<Vec<u8>, WriteError> {
+/// Weights, two in a byte.
+fn int4_bytes(layer: usize, weights: &[i8]) -> Result<Vec<u8>, WriteError> {
     if weights.iter().any(|weight| !(-8..8).contains(weight)) {
         return Err(WriteError::Range(layer));
     }
-    let half = |group: &[i8], at: usize| group.get(at).map_or(0, |&weight| weight as u8 & 15);
-    let groups = weights
-        .chunks(tap.max(1))
-        .flat_map(|tap| tap.chunks(INT4_GROUP));
-    let bytes = groups.flat_map(|group| {
-        let second = INT4_GROUP / 2;
-        (0..second).map(move |at| half(group, at) | half(group, at + second) << 4)
+    let groups = weights.as_chunks::<INT4_GROUP>().0;
+    let bytes = groups.iter().flat_map(|group| {
+        let (low, high) = group.split_at(INT4_GROUP / 2);
+        low.iter()
+            .zip(high)
+            .map(|(&low, &high)| low as u8 & 15 | (high as u8) << 4)
     });
     Ok(bytes.collect())
 }

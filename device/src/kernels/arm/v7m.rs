@@ -1,0 +1,93 @@
+//! Cortex-M3, and M33 or M55 without their DSP extension: a product and its sum are an instruction (MLA, Arm DDI 0403, A7.7).
+
+use core::arch::naked_asm;
+
+use thimble_shared::format::BLOCK;
+
+use super::words::{GROUP_WORDS_INT4, GROUP_WORDS_INT8, MOST_GROUPS_INT4, widen_int4, widen_int8};
+use super::{GROUP, Loops, WIDE};
+
+pub(super) const INT8: Loops = Loops {
+    group_bytes: GROUP,
+    group_words: GROUP_WORDS_INT8,
+    most_groups: WIDE / GROUP_WORDS_INT8,
+    widen: widen_int8,
+    add_products: add_products_int8,
+    shift: 0,
+};
+
+pub(super) const INT4: Loops = Loops {
+    group_bytes: GROUP / 2,
+    group_words: GROUP_WORDS_INT4,
+    most_groups: MOST_GROUPS_INT4,
+    widen: widen_int4,
+    add_products: add_products_int4,
+    shift: 0,
+};
+
+// SAFETY of both: as `Loops::add_products` demands, they read whole groups of `weights` and of `wide`, write only `sums`, and keep
+// the registers that the procedure call standard (Arm IHI 0042) wants kept.
+
+#[unsafe(naked)]
+unsafe extern "C" fn add_products_int8(
+    weights: *const u8,
+    wide: *const u32,
+    groups: usize,
+    sums: &mut [i32; BLOCK],
+) {
+    naked_asm!(
+        "push {{r3-r11, lr}}",
+        "ldm r3, {{r4-r7}}",
+        "2:",
+        ".rept 8",
+        "ldrsb r12, [r0], #1",
+        "ldm r1!, {{r8-r11}}",
+        "mla r4, r12, r8, r4",
+        "mla r5, r12, r9, r5",
+        "mla r6, r12, r10, r6",
+        "mla r7, r12, r11, r7",
+        ".endr",
+        "subs r2, r2, #1",
+        "bne 2b",
+        "pop {{r3}}",
+        "stm r3, {{r4-r7}}",
+        "pop {{r4-r11, pc}}",
+    )
+}
+
+#[unsafe(naked)]
+unsafe extern "C" fn add_products_int4(
+    weights: *const u8,
+    wide: *const u32,
+    groups: usize,
+    sums: &mut [i32; BLOCK],
+) {
+    naked_asm!(
+        "push {{r4-r10, lr}}",
+        // Sums of two positions each.
+        "movs r4, #0",
+        "movs r5, #0",
+        "2:",
+        "ldr r6, [r0], #4",
+        ".irp half, 0, 4, 8, 12, 16, 20, 24, 28",
+        "sbfx r7, r6, #\\half, #4",
+        "ldm r1!, {{r8, r9}}",
+        "mla r4, r7, r8, r4",
+        "mla r5, r7, r9, r5",
+        ".endr",
+        "subs r2, r2, #1",
+        "bne 2b",
+        "ldm r3, {{r7-r10}}",
+        // What the first of two is below zero was borrowed from the second.
+        "sxth r6, r4",
+        "add r7, r7, r6",
+        "subs r4, r4, r6",
+        "add r8, r8, r4, asr #16",
+        "sxth r6, r5",
+        "add r9, r9, r6",
+        "subs r5, r5, r6",
+        "add r10, r10, r5, asr #16",
+        "stm r3, {{r7-r10}}",
+        "pop {{r4-r10, pc}}",
+    )
+}
