@@ -23,6 +23,10 @@ use thimble_shared::fixed::{Multiplier, requantize};
 #[cfg_attr(target_arch = "arm", inline(never))]
 #[cfg_attr(not(target_arch = "arm"), inline(always))]
 fn scaled(value: i32, multiplier: Multiplier) -> i32 {
+    #[cfg(kernel = "v6m")]
+    if multiplier.shift() > 32 {
+        return arm::requantize_by_halves(value, multiplier);
+    }
     requantize(value, multiplier)
 }
 

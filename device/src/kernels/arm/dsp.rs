@@ -4,6 +4,7 @@
 //! as SXTB16 takes them out of a word of weights.
 
 use core::arch::{asm, naked_asm};
+use core::slice;
 
 use thimble_shared::format::BLOCK;
 
@@ -31,8 +32,15 @@ pub(super) const INT4: Loops = Loops {
     ..INT8
 };
 
-fn widen(positions: [&[i8]; BLOCK], wide: &mut [u32]) {
-    let [a, b, c, d] = positions;
+/// Safe if [`Widen`](super::Widen) is.
+unsafe extern "C" fn widen(positions: &[*const i8; BLOCK], wide: *mut u32, channels: usize) {
+    // SAFETY: so the caller says.
+    let ([a, b, c, d], wide) = unsafe {
+        (
+            positions.map(|position| slice::from_raw_parts(position, channels)),
+            slice::from_raw_parts_mut(wide, channels / QUAD * QUAD_WORDS),
+        )
+    };
     let (a, b) = (a.as_chunks().0.iter(), b.as_chunks().0.iter());
     let (c, d) = (c.as_chunks().0.iter(), d.as_chunks().0.iter());
     let wide = wide.as_chunks_mut::<QUAD_WORDS>().0;
@@ -102,11 +110,16 @@ unsafe extern "C" fn add_products_int8(
     weights: *const u8,
     wide: *const u32,
     groups: usize,
-    sums: &mut [i32; BLOCK],
+    sums: *mut [i32; BLOCK],
+    outputs: usize,
+    row_bytes: usize,
 ) {
     naked_asm!(
         CPU!(),
-        "push {{r3-r11, lr}}",
+        // Weights, widened inputs, groups and sums stand on the stack; above what is kept of the caller, outputs and bytes of a row.
+        "push {{r0-r11, lr}}",
+        "1:",
+        "ldm sp, {{r0-r3}}",
         "ldm r3, {{r4-r7}}",
         "2:",
         "ldr r3, [r0], #4",
@@ -115,8 +128,18 @@ unsafe extern "C" fn add_products_int8(
         quad!("r3"),
         "subs r2, r2, #1",
         "bne 2b",
-        "pop {{r3}}",
-        "stm r3, {{r4-r7}}",
+        "ldr r0, [sp]",
+        "ldr r1, [sp, #12]",
+        "ldr r2, [sp, #52]",
+        "ldr r3, [sp, #56]",
+        "stm r1!, {{r4-r7}}",
+        "add r0, r0, r3",
+        "str r0, [sp]",
+        "str r1, [sp, #12]",
+        "subs r2, r2, #1",
+        "str r2, [sp, #52]",
+        "bne 1b",
+        "add sp, sp, #16",
         "pop {{r4-r11, pc}}",
     )
 }
@@ -126,11 +149,16 @@ unsafe extern "C" fn add_products_int4(
     weights: *const u8,
     wide: *const u32,
     groups: usize,
-    sums: &mut [i32; BLOCK],
+    sums: *mut [i32; BLOCK],
+    outputs: usize,
+    row_bytes: usize,
 ) {
     naked_asm!(
         CPU!(),
-        "push {{r3-r11, lr}}",
+        // Weights, widened inputs, groups and sums stand on the stack; above what is kept of the caller, outputs and bytes of a row.
+        "push {{r0-r11, lr}}",
+        "1:",
+        "ldm sp, {{r0-r3}}",
         "ldm r3, {{r4-r7}}",
         "2:",
         "ldr r3, [r0], #4",
@@ -141,8 +169,18 @@ unsafe extern "C" fn add_products_int4(
         quad!("lr"),
         "subs r2, r2, #1",
         "bne 2b",
-        "pop {{r3}}",
-        "stm r3, {{r4-r7}}",
+        "ldr r0, [sp]",
+        "ldr r1, [sp, #12]",
+        "ldr r2, [sp, #52]",
+        "ldr r3, [sp, #56]",
+        "stm r1!, {{r4-r7}}",
+        "add r0, r0, r3",
+        "str r0, [sp]",
+        "str r1, [sp, #12]",
+        "subs r2, r2, #1",
+        "str r2, [sp, #52]",
+        "bne 1b",
+        "add sp, sp, #16",
         "pop {{r4-r11, pc}}",
     )
 }

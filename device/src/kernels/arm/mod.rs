@@ -30,7 +30,7 @@ const GROUP: usize = thimble_shared::format::INT4_GROUP;
 /// The memory for a convolution, on the stack: widened inputs, 4 bytes a word, and sums, 16 bytes an output. Chips with this core
 /// are those with the least memory.
 #[cfg(kernel = "v6m")]
-const WORDS_AND_OUTPUTS: (usize, usize) = (64, 24);
+const WORDS_AND_OUTPUTS: (usize, usize) = (128, 20);
 #[cfg(not(kernel = "v6m"))]
 const WORDS_AND_OUTPUTS: (usize, usize) = (256, 48);
 /// Words of widened inputs.
@@ -46,21 +46,34 @@ struct Loops {
     group_words: usize,
     /// Groups that may be taken at once.
     most_groups: usize,
-    /// Widens what the positions have in some channels, whole groups of them.
-    widen: fn(positions: [&[i8]; BLOCK], wide: &mut [u32]),
-    /// Adds the products of `groups` groups of an output's weights and of the widened inputs to the sums of the positions.
-    ///
-    /// # Safety
-    /// There are `groups > 0` groups behind `weights`, and as many behind `wide`.
-    add_products: unsafe extern "C" fn(
-        weights: *const u8,
-        wide: *const u32,
-        groups: usize,
-        sums: &mut [i32; BLOCK],
-    ),
+    /// Widens what the positions have in some channels.
+    widen: Widen,
+    /// Adds products of weights and widened inputs to the sums of the positions, for one output after the other.
+    add_products: AddProducts,
     /// Sums are so many bits too large.
     shift: u32,
 }
+
+/// Widens `channels` channels of each position, whole groups of them.
+///
+/// # Safety
+/// Each position has so many channels, more than 0, and `wide` room for what becomes of them.
+type Widen = unsafe extern "C" fn(positions: &[*const i8; BLOCK], wide: *mut u32, channels: usize);
+
+/// Adds the products of `groups` groups of an output's weights and of the widened inputs to the sums of the positions; so for
+/// `outputs` outputs, whose weights are `row_bytes` apart.
+///
+/// # Safety
+/// `groups` and `outputs` are not 0; there are so many groups of weights for each output, as many widened ones, and sums of each
+/// output.
+type AddProducts = unsafe extern "C" fn(
+    weights: *const u8,
+    wide: *const u32,
+    groups: usize,
+    sums: *mut [i32; BLOCK],
+    outputs: usize,
+    row_bytes: usize,
+);
 
 /// Whether these loops convolve such layers.
 pub(super) fn fits(conv: &Conv1d<'_>) -> bool {
@@ -85,6 +98,25 @@ pub(super) fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
     }
 }
 
+/// [`requantize`](thimble_shared::fixed::requantize) for shifts above 32, on a core whose multiplication gives 32 bits: the upper
+/// word of the product is put together from products of halves.
+#[cfg(kernel = "v6m")]
+#[inline(always)]
+pub(super) fn requantize_by_halves(
+    value: i32,
+    multiplier: thimble_shared::fixed::Multiplier,
+) -> i32 {
+    let (mantissa, shift) = (multiplier.mantissa(), multiplier.shift());
+    let (upper, lower) = (value >> 16, value & 0xFFFF);
+    let (mantissa_upper, mantissa_lower) = (mantissa >> 16, mantissa & 0xFFFF);
+    let carried = (lower as u32 * mantissa_lower as u32) >> 16;
+    // Neither sum leaves 32 bits: 32,767 · 65,535 + 65,535 < 2^31.
+    let first = upper * mantissa_lower + carried as i32;
+    let second = lower * mantissa_upper + (first & 0xFFFF);
+    let product = upper * mantissa_upper + (first >> 16) + (second >> 16);
+    (product + (1 << (shift - 33))) >> (shift - 32)
+}
+
 /// Computes some of the outputs.
 #[inline(never)]
 fn convolve(
@@ -99,7 +131,7 @@ fn convolve(
     let sums = &mut sums[..outputs.len()];
     let last = (output.len() / conv.out_channels).saturating_sub(1);
     let row_bytes = conv.row_bytes();
-    let rows = &conv.weights.bytes()[outputs.start * row_bytes..];
+    let rows = &conv.weights.bytes()[outputs.start * row_bytes..outputs.end * row_bytes];
     let all = row_bytes / loops.group_bytes;
     // Stretches of about the same length.
     let stretch = all.div_ceil(all.div_ceil(loops.most_groups));
@@ -116,9 +148,10 @@ fn convolve(
             let positions = core::array::from_fn(|position| {
                 // Instead of positions that aren't there, the last that is; nobody asks for their sums.
                 let at = source + position.min(last) * conv.in_channels;
-                &input[at..at + channels]
+                input[at..at + channels].as_ptr()
             });
-            (loops.widen)(positions, now);
+            // SAFETY: there are so many channels, and the groups that they are have room in `now`.
+            unsafe { (loops.widen)(&positions, now.as_mut_ptr(), channels) };
             wide_rest = later;
             source += channels;
             channel += channels;
@@ -127,12 +160,16 @@ fn convolve(
                 source += (conv.dilation - 1) * conv.in_channels;
             }
         }
-        let mut at = (all - rest) * loops.group_bytes;
-        for sums in sums.iter_mut() {
-            let weights = &rows[at..at + groups * loops.group_bytes];
-            // SAFETY: the slice has `groups` groups, and as many were widened.
-            unsafe { (loops.add_products)(weights.as_ptr(), wide.as_ptr(), groups, sums) };
-            at += row_bytes;
+        // SAFETY: each row has `rest` groups from here on, and `groups` of these were widened.
+        unsafe {
+            (loops.add_products)(
+                rows[(all - rest) * loops.group_bytes..].as_ptr(),
+                wide.as_ptr(),
+                groups,
+                sums.as_mut_ptr(),
+                sums.len(),
+                row_bytes,
+            );
         }
         rest -= groups;
     }

@@ -1,10 +1,11 @@
 //! Cortex-M3, and M33 or M55 without their DSP extension: a product and its sum are an instruction (MLA, Arm DDI 0403, A7.7).
 
 use core::arch::naked_asm;
+use core::slice;
 
 use thimble_shared::format::BLOCK;
 
-use super::words::{GROUP_WORDS_INT4, GROUP_WORDS_INT8, MOST_GROUPS_INT4, widen_int4, widen_int8};
+use super::words::{GROUP_WORDS_INT4, GROUP_WORDS_INT8, MOST_GROUPS_INT4};
 use super::{GROUP, Loops, WIDE};
 
 pub(super) const INT8: Loops = Loops {
@@ -25,6 +26,48 @@ pub(super) const INT4: Loops = Loops {
     shift: 0,
 };
 
+/// Safe if [`Widen`](super::Widen) is.
+unsafe extern "C" fn widen_int8(positions: &[*const i8; BLOCK], wide: *mut u32, channels: usize) {
+    // SAFETY: so the caller says.
+    let ([a, b, c, d], wide) = unsafe {
+        (
+            positions.map(|position| slice::from_raw_parts(position, channels)),
+            slice::from_raw_parts_mut(wide, channels * BLOCK),
+        )
+    };
+    let wide = wide.as_chunks_mut::<BLOCK>().0;
+    for ((((&a, &b), &c), &d), wide) in a.iter().zip(b).zip(c).zip(d).zip(wide) {
+        *wide = [word(a), word(b), word(c), word(d)];
+    }
+}
+
+/// Safe if [`Widen`](super::Widen) is.
+unsafe extern "C" fn widen_int4(positions: &[*const i8; BLOCK], wide: *mut u32, channels: usize) {
+    // SAFETY: so the caller says.
+    let ([a, b, c, d], wide) = unsafe {
+        (
+            positions.map(|position| slice::from_raw_parts(position, channels)),
+            slice::from_raw_parts_mut(wide, channels * BLOCK / 2),
+        )
+    };
+    let (a, b) = (a.as_chunks::<GROUP>().0, b.as_chunks::<GROUP>().0);
+    let (c, d) = (c.as_chunks::<GROUP>().0, d.as_chunks::<GROUP>().0);
+    let wide = wide.as_chunks_mut::<GROUP_WORDS_INT4>().0;
+    for ((((a, b), c), d), wide) in a.iter().zip(b).zip(c).zip(d).zip(wide) {
+        for low in 0..GROUP / 2 {
+            for (half, channel) in [low, low + GROUP / 2].into_iter().enumerate() {
+                let at = BLOCK * low + BLOCK / 2 * half;
+                wide[at] = word(a[channel]).wrapping_add(word(b[channel]) << 16);
+                wide[at + 1] = word(c[channel]).wrapping_add(word(d[channel]) << 16);
+            }
+        }
+    }
+}
+
+fn word(value: i8) -> u32 {
+    i32::from(value) as u32
+}
+
 // SAFETY of both: as `Loops::add_products` demands, they read whole groups of `weights` and of `wide`, write only `sums`, and keep
 // the registers that the procedure call standard (Arm IHI 0042) wants kept.
 
@@ -33,10 +76,15 @@ unsafe extern "C" fn add_products_int8(
     weights: *const u8,
     wide: *const u32,
     groups: usize,
-    sums: &mut [i32; BLOCK],
+    sums: *mut [i32; BLOCK],
+    outputs: usize,
+    row_bytes: usize,
 ) {
     naked_asm!(
-        "push {{r3-r11, lr}}",
+        // Weights, widened inputs, groups and sums stand on the stack; above what is kept of the caller, outputs and bytes of a row.
+        "push {{r0-r11, lr}}",
+        "1:",
+        "ldm sp, {{r0-r3}}",
         "ldm r3, {{r4-r7}}",
         "2:",
         ".rept 8",
@@ -49,8 +97,18 @@ unsafe extern "C" fn add_products_int8(
         ".endr",
         "subs r2, r2, #1",
         "bne 2b",
-        "pop {{r3}}",
-        "stm r3, {{r4-r7}}",
+        "ldr r0, [sp]",
+        "ldr r1, [sp, #12]",
+        "ldr r2, [sp, #52]",
+        "ldr r3, [sp, #56]",
+        "stm r1!, {{r4-r7}}",
+        "add r0, r0, r3",
+        "str r0, [sp]",
+        "str r1, [sp, #12]",
+        "subs r2, r2, #1",
+        "str r2, [sp, #52]",
+        "bne 1b",
+        "add sp, sp, #16",
         "pop {{r4-r11, pc}}",
     )
 }
@@ -60,10 +118,14 @@ unsafe extern "C" fn add_products_int4(
     weights: *const u8,
     wide: *const u32,
     groups: usize,
-    sums: &mut [i32; BLOCK],
+    sums: *mut [i32; BLOCK],
+    outputs: usize,
+    row_bytes: usize,
 ) {
     naked_asm!(
-        "push {{r4-r10, lr}}",
+        "push {{r0-r11, lr}}",
+        "1:",
+        "ldm sp, {{r0-r3}}",
         // Sums of two positions each.
         "movs r4, #0",
         "movs r5, #0",
@@ -87,7 +149,17 @@ unsafe extern "C" fn add_products_int4(
         "add r9, r9, r6",
         "subs r5, r5, r6",
         "add r10, r10, r5, asr #16",
-        "stm r3, {{r7-r10}}",
-        "pop {{r4-r10, pc}}",
+        "stm r3!, {{r7-r10}}",
+        "ldr r0, [sp]",
+        "ldr r1, [sp, #56]",
+        "ldr r2, [sp, #52]",
+        "add r0, r0, r1",
+        "str r0, [sp]",
+        "str r3, [sp, #12]",
+        "subs r2, r2, #1",
+        "str r2, [sp, #52]",
+        "bne 1b",
+        "add sp, sp, #16",
+        "pop {{r4-r11, pc}}",
     )
 }
