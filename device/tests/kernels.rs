@@ -1,10 +1,10 @@
-//! Each kernel for x86-64 that this processor has against sums of 64 bits.
-#![cfg(target_arch = "x86_64")]
+//! Each kernel in vectors that this processor has against sums of 64 bits.
+#![cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 
 mod common;
 
 use proptest::prelude::*;
-use thimble_device::kernels::x86::{KERNELS, Kernel};
+use thimble_device::kernels::simd::{KERNELS, Kernel};
 use thimble_shared::fixed::requantize;
 use thimble_shared::format::{BLOCK, Conv1d, Layer, LayerSpec, Model};
 
@@ -85,12 +85,13 @@ proptest! {
 
     #[test]
     fn sums_are_exact(spec in common::spec(), seed in any::<u64>()) {
-        for kernel in &KERNELS {
+        for kernel in KERNELS {
             check(kernel, &spec, seed);
         }
     }
 }
 
+#[cfg(target_arch = "x86_64")]
 #[test]
 fn what_this_processor_has_is_run() {
     for (name, kernel) in [("avx512vnni", &KERNELS[0]), ("avx2", &KERNELS[1])] {

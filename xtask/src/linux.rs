@@ -18,6 +18,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
             "thimble-device",
             "--example",
             "classify",
+            "--features",
+            "std",
         ]);
         let built = arm::build(command, target, "linux-build")?;
         let out = crate::root().join("target/linux").join(target);

@@ -19,8 +19,8 @@ pub fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
     if super::arm::fits(conv) {
         return super::arm::conv1d(conv, input, output);
     }
-    #[cfg(target_arch = "x86_64")]
-    if super::x86::KERNELS
+    #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
+    if super::simd::KERNELS
         .iter()
         .any(|kernel| kernel.conv1d(conv, input, output))
     {

@@ -8,9 +8,9 @@ mod conv1d;
 mod dense;
 mod pointwise;
 mod pool;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
 #[allow(unsafe_code, reason = "instructions that not every processor has")]
-pub mod x86;
+pub mod simd;
 
 pub use conv1d::conv1d;
 pub use dense::dense;
