@@ -360,7 +360,7 @@ fn a_broken_model_is_refused_and_the_old_one_kept() {
     let labels = second.windows(2).position(|bytes| bytes == [3, 1]).unwrap();
     unsound[labels] = 77;
     seal(&mut unsound);
-    let wide = Tiny::new(["no", "yes"]).with_width(300).bytes();
+    let wide = Tiny::new(["no", "yes"]).with_width(304).bytes();
     let cut = second[..second.len() - 8].to_vec();
     let mut other = second.clone();
     other[0] = b'X';

@@ -101,7 +101,7 @@ impl Tiny {
         Self {
             labels: labels.iter().map(|&label| label.to_owned()).collect(),
             provenance: 0,
-            width: 4,
+            width: 8,
         }
     }
 
@@ -110,7 +110,7 @@ impl Tiny {
         Self { provenance, ..self }
     }
 
-    /// With so many values of a position.
+    /// With so many values of a position, a multiple of 8.
     pub fn with_width(self, width: usize) -> Self {
         Self { width, ..self }
     }
@@ -134,27 +134,29 @@ impl Tiny {
         };
         let (width, classes) = (self.width, self.labels.len());
         let multiplier = Multiplier::new(1 << 30, 37).unwrap();
+        let conv = |bits: u8, weights: Vec<i8>| LayerSpec::Conv1d {
+            in_channels: width,
+            out_channels: width,
+            kernel: 3,
+            dilation: 1,
+            groups: 1,
+            relu: true,
+            bits,
+            weights: weights
+                .into_iter()
+                .map(|weight| weight >> (8 - bits))
+                .collect(),
+            biases: vec![7; width],
+            multipliers: vec![multiplier; width],
+        };
         let layers = vec![
             LayerSpec::Embedding {
                 rows: pieces.len(),
                 dim: width,
                 table: TableSpec::Int8(int8s(pieces.len() * width)),
             },
-            LayerSpec::Conv1d {
-                in_channels: width,
-                out_channels: width,
-                kernel: 3,
-                dilation: 1,
-                groups: 1,
-                relu: true,
-                bits: 4,
-                weights: int8s(3 * width * width)
-                    .into_iter()
-                    .map(|weight| weight >> 4)
-                    .collect(),
-                biases: vec![7; width],
-                multipliers: vec![multiplier; width],
-            },
+            conv(8, int8s(3 * width * width)),
+            conv(4, int8s(3 * width * width)),
             LayerSpec::Pool {
                 max: true,
                 mean: true,
