@@ -14,6 +14,9 @@ pub struct Scores {
 
 impl Scores {
     /// The scores of at most 64 logits, Q12, at an inverse temperature, Q16.
+    ///
+    /// Not inlined, so that its memory is not kept while a caller's network runs.
+    #[inline(never)]
     pub(crate) fn new(logits: Vec<i32, MAX_LABELS>, inverse_temperature: u32, tokens: u32) -> Self {
         let mut all = [0; MAX_LABELS];
         softmax(&logits, inverse_temperature, &mut all);

@@ -23,7 +23,7 @@ const STEP: usize = 2 * LOAD;
 /// Outputs whose sums are computed beside each other,
 const OUTPUTS: usize = 4;
 /// and that are requantized together.
-const LANES: usize = 64;
+const LANES: usize = 32;
 
 /// What each position of a block sees. With 4-bit weights, of each [`STEP`] first the quads of channels that stand in lower halves,
 /// then the others.
