@@ -6,7 +6,7 @@
 Words are exchanged for neighbours among the teacher's word embeddings, constituents (phrases that TRAIN.tsv has too) for
 others that begin with the same word, words are dropped, phrases are cut and joined; after Tang et al. 2019
 (https://arxiv.org/abs/1903.12136) and Jiao et al. 2020 (https://arxiv.org/abs/1909.10351). What comes out needs no sense: the
-teacher says what it feels like.
+teacher says what it feels like. The first 100,000 are `augmented.jsonl.zst`, the others `augmented-2.jsonl.zst`.
 """
 import collections
 import pathlib
@@ -17,7 +17,9 @@ import sys
 import numpy
 import safetensors.numpy
 
-KEEP, SEED = 100_000, 3
+KEEP, SEED = 345_000, 3
+# Film sentences whose words are counted.
+FILMS = 70_000
 KNOWN, NEIGHBOURS, LEAST_COSINE = 16_000, 12, 0.35
 # Words that carry the grammar, or turn a sentence round, stay.
 KEPT = set("the a an of to and in is it that this as for on with was be are by at or its his her he she they you i we but not n't no never".split())
@@ -92,7 +94,7 @@ class Phrases:
 if __name__ == "__main__":
     lines = pathlib.Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()[1:]
     phrases = [line.split("\t")[1].split() for line in lines]
-    films = pathlib.Path(sys.argv[2]).read_text(encoding="utf-8").splitlines()
+    films = pathlib.Path(sys.argv[2]).read_text(encoding="utf-8").splitlines()[:FILMS]
     made = Phrases(phrases, neighbours(pathlib.Path(sys.argv[3]), [" ".join(p) for p in phrases] + films))
     seen = {" ".join(words) for words in phrases}
     for _ in range(KEEP):

@@ -30,7 +30,7 @@ const GROUP: usize = thimble_shared::format::INT4_GROUP;
 /// The memory for a convolution, on the stack: widened inputs, 4 bytes a word, and sums, 16 bytes an output. Chips with this core
 /// are those with the least memory.
 #[cfg(kernel = "v6m")]
-const WORDS_AND_OUTPUTS: (usize, usize) = (96, 18);
+const WORDS_AND_OUTPUTS: (usize, usize) = (96, 20);
 #[cfg(not(kernel = "v6m"))]
 const WORDS_AND_OUTPUTS: (usize, usize) = (256, 48);
 /// Words of widened inputs.

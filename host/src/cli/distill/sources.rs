@@ -10,6 +10,9 @@ use crate::data::{Dataset, Example, SoftTargetMeta, overlap};
 use crate::distill::Task;
 use crate::teacher::Teacher;
 
+/// The texts without labels that ship, with the shipped teacher's logits.
+const SHIPPED_TRANSFER: [&str; 4] = ["films", "films-2", "augmented", "augmented-2"];
+
 /// Texts and teacher.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct SourceArgs {
@@ -117,9 +120,10 @@ pub(crate) fn prepare(
         examples: Vec::new(),
     };
     let more = match args.unlabeled.is_empty() && shipped {
-        true => ["data/films.jsonl.zst", "data/augmented.jsonl.zst"]
-            .map(common::shipped)
-            .to_vec(),
+        true => SHIPPED_TRANSFER
+            .iter()
+            .map(|name| common::shipped(&format!("data/{name}.jsonl.zst")))
+            .collect(),
         false => args.unlabeled.clone(),
     };
     for path in &more {
