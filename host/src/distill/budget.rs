@@ -37,7 +37,7 @@ pub(super) struct Sized {
 
 /// Passes over `rows` texts: more over few, so that there are enough steps.
 pub fn default_epochs(rows: usize) -> f64 {
-    (2_900_000.0 / rows.max(1) as f64).clamp(4.0, 60.0).round()
+    (2_400_000.0 / rows.max(1) as f64).clamp(4.0, 60.0).round()
 }
 
 /// Finds the sizes and chooses the vocabulary. Only a plan that may be adapted is made smaller.
