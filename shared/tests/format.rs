@@ -298,20 +298,18 @@ fn weights_of_half_bytes() {
         spec.layers = vec![
             LayerSpec::Embedding {
                 rows: 2,
-                dim: 10,
-                table: TableSpec::Int8(vec![0; 20]),
+                dim: 8,
+                table: TableSpec::Int8(vec![0; 16]),
             },
             LayerSpec::Conv1d {
-                in_channels: 10,
+                in_channels: 8,
                 out_channels: 1,
                 kernel: 2,
                 dilation: 1,
                 groups: 1,
                 relu: false,
                 bits,
-                weights: vec![
-                    1, 2, 3, 4, 5, 6, 7, -8, -1, -2, 3, 0, 0, 0, 0, 0, 0, 0, 0, last,
-                ],
+                weights: vec![1, 2, 3, 4, 5, 6, 7, -8, -1, -2, 3, 0, 0, 0, 0, last],
                 biases: vec![0],
                 multipliers: vec![half()],
             },
@@ -333,23 +331,54 @@ fn weights_of_half_bytes() {
     let file = conv(7, 4).to_bytes().unwrap();
     assert_eq!(
         file[range(&file, SectionKind::Layers)][4..11],
-        [8, 10, 1, 2, 1, 1, 0]
+        [8, 8, 1, 2, 1, 1, 0]
     );
     assert_eq!(
         file[range(&file, SectionKind::Weights)],
         [
-            0x51, 0x62, 0x73, 0x84, 0x0F, 0x0E, 0,
-            0, // the tap of the past: eight channels, two
-            3, 0, 0, 0, 0, 7, 0, 0, // that of the present
+            0x51, 0x62, 0x73, 0x84, // the tap of the past
+            0x0F, 0x0E, 0x03, 0x70, // that of the present
             0, 0, // dense
         ]
     );
     let model = Model::parse(&file).unwrap();
-    assert_eq!((model.macs_per_token(), model.parameters()), (20, 45));
+    assert_eq!((model.macs_per_token(), model.parameters()), (16, 37));
     for (last, bits) in [(8, 4), (-9, 4), (7, 5)] {
         let error = conv(last, bits).to_bytes().unwrap_err();
         assert!(matches!(error, WriteError::Range(1)), "{error}");
     }
+    // Channels that are no multiple of eight, and two groups of them.
+    let shaped = |channels: usize, groups: usize| {
+        let mut spec = conv(7, 4);
+        spec.layers[0] = LayerSpec::Embedding {
+            rows: 2,
+            dim: channels,
+            table: TableSpec::Int8(vec![0; 2 * channels]),
+        };
+        spec.layers[1] = LayerSpec::Conv1d {
+            in_channels: channels,
+            out_channels: 2,
+            kernel: 1,
+            dilation: 1,
+            groups,
+            relu: false,
+            bits: 4,
+            weights: vec![1; 2 * channels / groups],
+            biases: vec![0; 2],
+            multipliers: vec![half(); 2],
+        };
+        if let LayerSpec::Dense {
+            inputs, weights, ..
+        } = &mut spec.layers[3]
+        {
+            (*inputs, *weights) = (2, vec![0; 4]);
+        }
+        spec.to_bytes().map(drop)
+    };
+    assert_eq!(shaped(16, 1), Ok(()));
+    assert_eq!(shaped(12, 1), Err(WriteError::Range(1)));
+    let refused = WriteError::Refused(FormatError::Shape(1));
+    assert_eq!(shaped(16, 2), Err(refused));
     // The largest sum of products and bias that there is.
     let with_bias = |bias| {
         let mut spec = conv(7, 4);

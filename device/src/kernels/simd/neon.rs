@@ -32,6 +32,7 @@ fn has_dot_products() -> bool {
     cfg!(target_feature = "dotprod")
 }
 
+#[target_feature(enable = "neon")]
 unsafe fn sums<const INT4: bool, const DOT: bool>(
     rows: [&[u8]; OUTPUTS],
     windows: &Windows,
@@ -64,6 +65,7 @@ unsafe fn sums<const INT4: bool, const DOT: bool>(
 }
 
 /// Weights, 0 behind the end of the row.
+#[target_feature(enable = "neon")]
 fn load(rest: &[u8]) -> int8x16_t {
     let mut bytes = [0_u8; BYTES];
     let count = rest.len().min(BYTES);
@@ -73,13 +75,14 @@ fn load(rest: &[u8]) -> int8x16_t {
 }
 
 /// Inputs of a window.
+#[target_feature(enable = "neon")]
 fn inputs(window: &[i8; MOST], start: usize) -> int8x16_t {
     let bytes = &window[start..start + BYTES];
     // SAFETY: these are 16 bytes.
     unsafe { vld1q_s8(bytes.as_ptr()) }
 }
 
-#[inline(always)]
+#[target_feature(enable = "neon")]
 fn add_products<const DOT: bool>(
     sum: int32x4_t,
     weights: int8x16_t,
@@ -100,11 +103,8 @@ fn add_products<const DOT: bool>(
         }
         return sum;
     }
-    // SAFETY: NEON is part of the architecture.
-    unsafe {
-        // One product of two has room in 16 bits, and both are added to 32.
-        let low = vmull_s8(vget_low_s8(weights), vget_low_s8(inputs));
-        let sum = vpadalq_s16(sum, low);
-        vpadalq_s16(sum, vmull_high_s8(weights, inputs))
-    }
+    // One product of two has room in 16 bits, and both are added to 32.
+    let low = vmull_s8(vget_low_s8(weights), vget_low_s8(inputs));
+    let sum = vpadalq_s16(sum, low);
+    vpadalq_s16(sum, vmull_high_s8(weights, inputs))
 }
