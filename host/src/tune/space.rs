@@ -1,5 +1,7 @@
 //! Which shapes lie near another.
 
+use thimble_shared::format::INT4_GROUP;
+
 use crate::distill::{Rows, Shape};
 
 /// Shapes that differ from this one in one respect.
@@ -18,31 +20,31 @@ pub(super) fn neighbours(shape: &Shape) -> Vec<Shape> {
                 (codes * 2 / 3, shape.embedding),
                 (codes, shape.embedding * 2 / 3),
             ] {
-                // Codes of whole parts.
-                let (codes, embedding) = (codes.clamp(2, 32), embedding.clamp(16, 256));
+                let (codes, embedding) = (codes.clamp(2, 32) & !1, embedding.clamp(16, 256));
+                // A multiple of an even number and of 8: codes of whole parts, and whole groups of 4-bit weights.
+                let step = codes * (INT4_GROUP >> codes.trailing_zeros().min(3));
                 near.push(Shape {
                     rows: Rows::Codes(codes),
-                    embedding: embedding.div_ceil(codes) * codes,
+                    embedding: embedding.next_multiple_of(step),
                     ..*shape
                 });
             }
             near.push(Shape {
                 rows: Rows::Int4,
-                embedding: (shape.embedding / 3).max(12) & !3,
+                embedding: whole_groups(shape.embedding / 3),
                 ..*shape
             });
         }
         Rows::Int4 => {
             for embedding in [shape.embedding * 4 / 3, shape.embedding * 3 / 4] {
-                let embedding = embedding.clamp(8, 128) & !3;
                 near.push(Shape {
-                    embedding,
+                    embedding: whole_groups(embedding.min(128)),
                     ..*shape
                 });
             }
             near.push(Shape {
                 rows: Rows::Codes(8),
-                embedding: (shape.embedding * 2).clamp(16, 256) & !7,
+                embedding: whole_groups(shape.embedding * 2).clamp(16, 256),
                 ..*shape
             });
         }
@@ -61,6 +63,11 @@ pub(super) fn neighbours(shape: &Shape) -> Vec<Shape> {
     });
     near.retain(|other| other != shape);
     near
+}
+
+/// A width whose convolution may have 4-bit weights.
+fn whole_groups(width: usize) -> usize {
+    width.max(16).next_multiple_of(INT4_GROUP)
 }
 
 #[cfg(test)]
