@@ -79,7 +79,8 @@ fn linux_on_arm_says_what_the_host_says() {
         .collect();
     // Convolutions with 4-bit weights, and with 8-bit ones.
     let tiny = root("target/linux/tiny.thimble");
-    std::fs::write(&tiny, Tiny::new(["no", "yes"]).with_width(40).bytes()).unwrap();
+    let model = Tiny::new(["no", "yes"]).with_width(40).with_bits(8);
+    std::fs::write(&tiny, model.bytes()).unwrap();
     let aarch64 = ("aarch64-unknown-linux-gnu", "/usr/aarch64-linux-gnu");
     let armv7 = ("armv7-unknown-linux-gnueabihf", "/usr/arm-linux-gnueabihf");
     // With the extension for dot products, without it, and without kernels of their own.

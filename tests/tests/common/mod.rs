@@ -94,6 +94,7 @@ pub struct Tiny {
     labels: Vec<String>,
     provenance: usize,
     width: usize,
+    bits: u8,
 }
 
 impl Tiny {
@@ -102,6 +103,7 @@ impl Tiny {
             labels: labels.iter().map(|&label| label.to_owned()).collect(),
             provenance: 0,
             width: 8,
+            bits: 4,
         }
     }
 
@@ -113,6 +115,11 @@ impl Tiny {
     /// With so many values of a position, a multiple of 8.
     pub fn with_width(self, width: usize) -> Self {
         Self { width, ..self }
+    }
+
+    /// With so many bits a weight of its convolution, 4 or 8.
+    pub fn with_bits(self, bits: u8) -> Self {
+        Self { bits, ..self }
     }
 
     pub fn bytes(&self) -> Vec<u8> {
@@ -134,7 +141,8 @@ impl Tiny {
         };
         let (width, classes) = (self.width, self.labels.len());
         let multiplier = Multiplier::new(1 << 30, 37).unwrap();
-        let conv = |bits: u8, weights: Vec<i8>| LayerSpec::Conv1d {
+        let bits = self.bits;
+        let conv = LayerSpec::Conv1d {
             in_channels: width,
             out_channels: width,
             kernel: 3,
@@ -142,7 +150,7 @@ impl Tiny {
             groups: 1,
             relu: true,
             bits,
-            weights: weights
+            weights: int8s(3 * width * width)
                 .into_iter()
                 .map(|weight| weight >> (8 - bits))
                 .collect(),
@@ -155,8 +163,7 @@ impl Tiny {
                 dim: width,
                 table: TableSpec::Int8(int8s(pieces.len() * width)),
             },
-            conv(8, int8s(3 * width * width)),
-            conv(4, int8s(3 * width * width)),
+            conv,
             LayerSpec::Pool {
                 max: true,
                 mean: true,
