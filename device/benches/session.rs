@@ -1,4 +1,4 @@
-//! Sentences a second of the shipped student on one core: `cargo bench -p thimble-device`.
+//! Sentences a second of the shipped student on one core: `cargo bench -p thimble-device --features std`.
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
