@@ -90,8 +90,8 @@ unsafe extern "C" fn add_products_int8(
     row_bytes: usize,
 ) {
     naked_asm!(
-        // The sums are in upper registers, the count and the end of the weights too. On the stack: weights, widened inputs, groups
-        // and sums; above what is kept of the caller, outputs and bytes of a row.
+        // The sums are in upper registers. On the stack, above four of these that are kept: weights, widened inputs, groups and
+        // sums; above what else is kept of the caller, outputs and bytes of a row.
         "push {{r0-r7, lr}}",
         "mov r4, r8",
         "mov r5, r9",

@@ -68,8 +68,8 @@ fn word(value: i8) -> u32 {
     i32::from(value) as u32
 }
 
-// SAFETY of both: as `Loops::add_products` demands, they read whole groups of `weights` and of `wide`, write only `sums`, and keep
-// the registers that the procedure call standard (Arm IHI 0042) wants kept.
+// SAFETY of both: as `AddProducts` demands, they read whole groups of `weights` and of `wide`, write only `sums` and their own part of
+// the stack, arguments among it, and keep the registers that the procedure call standard (Arm IHI 0042) wants kept.
 
 #[unsafe(naked)]
 unsafe extern "C" fn add_products_int8(
