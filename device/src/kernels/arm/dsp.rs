@@ -116,31 +116,12 @@ unsafe extern "C" fn add_products_int8(
 ) {
     naked_asm!(
         CPU!(),
-        // Weights, widened inputs, groups and sums stand on the stack; above what is kept of the caller, outputs and bytes of a row.
-        "push {{r0-r11, lr}}",
-        "1:",
-        "ldm sp, {{r0-r3}}",
-        "ldm r3, {{r4-r7}}",
-        "2:",
+        begin_output!(),
         "ldr r3, [r0], #4",
         quad!("r3"),
         "ldr r3, [r0], #4",
         quad!("r3"),
-        "subs r2, r2, #1",
-        "bne 2b",
-        "ldr r0, [sp]",
-        "ldr r1, [sp, #12]",
-        "ldr r2, [sp, #52]",
-        "ldr r3, [sp, #56]",
-        "stm r1!, {{r4-r7}}",
-        "add r0, r0, r3",
-        "str r0, [sp]",
-        "str r1, [sp, #12]",
-        "subs r2, r2, #1",
-        "str r2, [sp, #52]",
-        "bne 1b",
-        "add sp, sp, #16",
-        "pop {{r4-r11, pc}}",
+        next_output!(),
     )
 }
 
@@ -155,32 +136,13 @@ unsafe extern "C" fn add_products_int4(
 ) {
     naked_asm!(
         CPU!(),
-        // Weights, widened inputs, groups and sums stand on the stack; above what is kept of the caller, outputs and bytes of a row.
-        "push {{r0-r11, lr}}",
-        "1:",
-        "ldm sp, {{r0-r3}}",
-        "ldm r3, {{r4-r7}}",
-        "2:",
+        begin_output!(),
         "ldr r3, [r0], #4",
         "lsl lr, r3, #4",
         "and lr, lr, #0xF0F0F0F0",
         quad!("lr"),
         "and lr, r3, #0xF0F0F0F0",
         quad!("lr"),
-        "subs r2, r2, #1",
-        "bne 2b",
-        "ldr r0, [sp]",
-        "ldr r1, [sp, #12]",
-        "ldr r2, [sp, #52]",
-        "ldr r3, [sp, #56]",
-        "stm r1!, {{r4-r7}}",
-        "add r0, r0, r3",
-        "str r0, [sp]",
-        "str r1, [sp, #12]",
-        "subs r2, r2, #1",
-        "str r2, [sp, #52]",
-        "bne 1b",
-        "add sp, sp, #16",
-        "pop {{r4-r11, pc}}",
+        next_output!(),
     )
 }

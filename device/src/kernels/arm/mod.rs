@@ -4,6 +4,45 @@
 //! the positions have in that stretch is first brought into the form that the core multiplies best, side by side; then a loop in
 //! assembler, the only part that differs from core to core, runs through the stretch for one output after the other.
 
+/// The front of a loop over outputs whose sums are in r4 to r7: r0 to r2 are the weights of an output, the widened inputs and the
+/// groups. These and the sums stand on the stack; above what is kept of the caller, outputs and bytes of a row.
+#[cfg(not(kernel = "v6m"))]
+macro_rules! begin_output {
+    () => {
+        concat!(
+            "push {{r0-r11, lr}}\n",
+            "1:\n",
+            "ldm sp, {{r0-r3}}\n",
+            "ldm r3, {{r4-r7}}\n",
+            "2:\n",
+        )
+    };
+}
+
+/// The end of the loop: back to label 2 for the next group, then to 1 for the next output.
+#[cfg(not(kernel = "v6m"))]
+macro_rules! next_output {
+    () => {
+        concat!(
+            "subs r2, r2, #1\n",
+            "bne 2b\n",
+            "ldr r0, [sp]\n",
+            "ldr r1, [sp, #12]\n",
+            "ldr r2, [sp, #52]\n",
+            "ldr r3, [sp, #56]\n",
+            "stm r1!, {{r4-r7}}\n",
+            "add r0, r0, r3\n",
+            "str r0, [sp]\n",
+            "str r1, [sp, #12]\n",
+            "subs r2, r2, #1\n",
+            "str r2, [sp, #52]\n",
+            "bne 1b\n",
+            "add sp, sp, #16\n",
+            "pop {{r4-r11, pc}}\n",
+        )
+    };
+}
+
 #[cfg(kernel = "dsp")]
 mod dsp;
 #[cfg(kernel = "dsp")]

@@ -81,12 +81,7 @@ unsafe extern "C" fn add_products_int8(
     row_bytes: usize,
 ) {
     naked_asm!(
-        // Weights, widened inputs, groups and sums stand on the stack; above what is kept of the caller, outputs and bytes of a row.
-        "push {{r0-r11, lr}}",
-        "1:",
-        "ldm sp, {{r0-r3}}",
-        "ldm r3, {{r4-r7}}",
-        "2:",
+        begin_output!(),
         ".rept 8",
         "ldrsb r12, [r0], #1",
         "ldm r1!, {{r8-r11}}",
@@ -95,21 +90,7 @@ unsafe extern "C" fn add_products_int8(
         "mla r6, r12, r10, r6",
         "mla r7, r12, r11, r7",
         ".endr",
-        "subs r2, r2, #1",
-        "bne 2b",
-        "ldr r0, [sp]",
-        "ldr r1, [sp, #12]",
-        "ldr r2, [sp, #52]",
-        "ldr r3, [sp, #56]",
-        "stm r1!, {{r4-r7}}",
-        "add r0, r0, r3",
-        "str r0, [sp]",
-        "str r1, [sp, #12]",
-        "subs r2, r2, #1",
-        "str r2, [sp, #52]",
-        "bne 1b",
-        "add sp, sp, #16",
-        "pop {{r4-r11, pc}}",
+        next_output!(),
     )
 }
 
