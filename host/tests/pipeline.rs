@@ -582,6 +582,8 @@ fn what_cannot_be_done_is_said() {
     thimble(&["distill", "--data", "none.tsv"], "").fails(1, &["none.tsv"]);
     thimble(&["distill", "--data", "train.tsv", "--epochs", "0"], "")
         .fails(2, &["--epochs", "above 0"]);
+    thimble(&["distill", "--data", "train.tsv", "--dropout", "1"], "")
+        .fails(2, &["--dropout", "below 1"]);
     thimble(&["distill", "--data", "train.tsv", "--teacher", "none"], "").fails(1, &["none"]);
     // Another run must not be mixed with the one that lies there.
     thimble(

@@ -25,7 +25,7 @@ fn with_recipe(change: impl Fn(String) -> String) -> tempfile::TempDir {
     let [train, dev] = ["train.tsv", "dev.tsv"].map(|name| digest(&path.join(name)));
     let recipe = format!(
         "data = {{ path = \"../train.tsv\", sha256 = \"{train}\", from = \"the shop\" }}\ndev = {{ path = \"../dev.tsv\", sha256 = \"{dev}\" }}\n\
-         max_flash = \"60K\"\nepochs = 2\nbatch_size = 32\nlearning_rate = 0.01\n"
+         max_flash = \"60K\"\nepochs = 2\nbatch_size = 32\nlearning_rate = 0.01\ndropout = 0.3\n"
     );
     let recipe = change(recipe) + "[student]\n" + SIZES;
     std::fs::write(path.join("sizes/small.toml"), recipe).unwrap();
@@ -64,6 +64,8 @@ fn a_recipe_is_its_options() {
         "32",
         "--learning-rate",
         "0.01",
+        "--dropout",
+        "0.3",
         "--config",
         "sizes.toml",
         "--out",

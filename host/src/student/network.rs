@@ -11,10 +11,8 @@ use super::config::{ConvConfig, StudentConfig};
 use super::quantization::{self, Quantization};
 use crate::training::Dropout;
 
-/// Probability of dropping a value of an embedding in training.
-const EMBEDDING_DROPOUT: f64 = 0.2;
-/// Probability of dropping a feature in training.
-const FEATURE_DROPOUT: f64 = 0.1;
+/// How often a feature is dropped in training, beside a value of an embedding.
+const DROPPED_FEATURES: f64 = 0.5;
 
 /// Embedding, causal convolutions, pooling over time, dense layers.
 #[derive(Module, Debug)]
@@ -135,12 +133,13 @@ impl StudentConfig {
 impl Student {
     /// Logits `[batch, classes]` of token ids `[batch, time]`.
     ///
-    /// With `quantization` all values are those that the integers will stand for; with `dropout` values are dropped.
+    /// With `quantization` all values are those that the integers will stand for; with `dropout` values of embeddings are dropped
+    /// with the probability beside it, in `[0, 1)`, features half as often.
     pub fn forward(
         &self,
         batch: Batch,
         quantization: Option<&Quantization>,
-        dropout: Option<Dropout>,
+        dropout: Option<(Dropout, f64)>,
     ) -> Tensor<2> {
         self.observed(batch, quantization, dropout, None)
     }
@@ -149,7 +148,7 @@ impl Student {
         &self,
         batch: Batch,
         quantization: Option<&Quantization>,
-        mut dropout: Option<Dropout>,
+        mut dropout: Option<(Dropout, f64)>,
         mut observer: Option<Observer<'_>>,
     ) -> Tensor<2> {
         let mut quantized = |x: Tensor<3>, which: Activation, scale: Option<f32>| {
@@ -169,8 +168,8 @@ impl Student {
         if let Some(quantization) = quantization {
             x = quantization::embedding(x, quantization);
         }
-        if let Some(dropout) = &mut dropout {
-            x = dropout.drop(x, EMBEDDING_DROPOUT);
+        if let Some((dropout, probability)) = &mut dropout {
+            x = dropout.drop(x, *probability);
         }
         for (index, conv) in self.convs.iter().enumerate() {
             let is_quantized = quantization.is_some();
@@ -213,8 +212,8 @@ impl Student {
             features.push(row((x * mask).sum_dim(1)) * shares);
         }
         let mut x = Tensor::cat(features, 1);
-        if let Some(dropout) = &mut dropout {
-            x = dropout.drop(x, FEATURE_DROPOUT);
+        if let Some((dropout, probability)) = &mut dropout {
+            x = dropout.drop(x, *probability * DROPPED_FEATURES);
         }
         let last = self.dense.len() - 1;
         for (index, dense) in self.dense.iter().enumerate() {

@@ -41,6 +41,8 @@ pub struct TrainConfig {
     pub clip: f64,
     /// Decay of the moving average of the weights, a step.
     pub average_decay: f64,
+    /// Probability of dropping a value of an embedding, in `[0, 1)`; features are dropped half as often.
+    pub dropout: f64,
     /// Share of the tokens that become unknown.
     pub unknown: f64,
     /// Share of the steps that are done in floats.
@@ -68,6 +70,7 @@ impl Default for TrainConfig {
             weight_decay: 0.01,
             clip: 5.0,
             average_decay: 0.998,
+            dropout: 0.2,
             unknown: 0.05,
             float_share: 0.6,
             evaluations: 24,
@@ -239,7 +242,8 @@ impl Task for Distillation<'_> {
         quantization: &Option<Quantization>,
     ) -> Tensor<1> {
         let ids = ids.on(self.device);
-        let logits = student.forward(ids, quantization.as_ref(), Some(dropout));
+        let dropout = Some((dropout, self.config.dropout));
+        let logits = student.forward(ids, quantization.as_ref(), dropout);
         let loss = self.config.loss.of(logits, targets);
         match (&student.codebook, quantization) {
             // burn 0.22 never forgets the graph of a parameter that has no part in a loss, and looks through all of them in each

@@ -39,7 +39,7 @@ A killed run goes on where it was when the same command is given again. The run 
 manifest.json, metrics.csv and report.json. Soft targets lie in soft-targets beside it and serve other runs too.")]
 pub struct Args {
     /// A file that says all of the run but its seed: texts and teacher by path and digest, sizes, training
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "dev", "unlabeled", "teacher", "labels_only", "config", "max_flash", "max_ram", "epochs", "batch_size", "learning_rate", "alpha", "loss", "temperature"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "dev", "unlabeled", "teacher", "labels_only", "config", "max_flash", "max_ram", "epochs", "batch_size", "learning_rate", "dropout", "alpha", "loss", "temperature"])]
     recipe: Option<PathBuf>,
     #[command(flatten)]
     sources: SourceArgs,
@@ -60,6 +60,9 @@ pub struct Args {
     /// Highest learning rate
     #[arg(long, default_value_t = TrainConfig::default().learning_rate)]
     learning_rate: f64,
+    /// Probability of dropping a value of an embedding while learning, at least 0 and below 1
+    #[arg(long, default_value_t = TrainConfig::default().dropout)]
+    dropout: f64,
     /// Weight of the labels beside the teacher, 0 to 1
     #[arg(long, default_value_t = LossConfig::default().alpha)]
     alpha: f64,
@@ -223,6 +226,12 @@ fn train_config(args: &Args) -> Result<TrainConfig, UsageError> {
         "a number above 0",
     )?;
     check(
+        (0.0..1.0).contains(&args.dropout),
+        "dropout",
+        &args.dropout,
+        "a number from 0 to below 1",
+    )?;
+    check(
         positive(args.temperature),
         "temperature",
         &args.temperature,
@@ -243,6 +252,7 @@ fn train_config(args: &Args) -> Result<TrainConfig, UsageError> {
     Ok(TrainConfig {
         batch_size: args.batch_size,
         learning_rate: args.learning_rate,
+        dropout: args.dropout,
         micro_batch: args.micro_batch.most(),
         seed: args.seed.seed,
         loss: LossConfig {
