@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use thimble_shared::fixed::{
-    INVERSE_TEMPERATURE_ONE, LOGIT_BITS, Multiplier, PROBABILITY_ONE, requantize, round_shift,
-    softmax,
+    INVERSE_TEMPERATURE_ONE, Int8Multiplier, LOGIT_BITS, Multiplier, PROBABILITY_ONE, requantize,
+    round_shift, softmax,
 };
 
 /// `floor(value · mantissa / 2^shift + 1/2)` in 128 bits, saturated.
@@ -29,6 +29,17 @@ proptest! {
     #[test]
     fn requantization_is_exact(value in prop_oneof![any::<i32>(), -300i32..300, Just(i32::MIN), Just(i32::MAX)], multiplier in multiplier()) {
         prop_assert_eq!(requantize(value, multiplier), exact(value, multiplier));
+    }
+
+    #[test]
+    fn requantization_of_int8_is_exact(multiplier in multiplier()) {
+        let halves = Int8Multiplier::new(multiplier);
+        prop_assert_eq!(halves.is_some(), (17..=46).contains(&multiplier.shift()));
+        for value in i8::MIN..=i8::MAX {
+            if let Some(halves) = halves {
+                prop_assert_eq!(halves.requantize(value), exact(value.into(), multiplier), "{}", value);
+            }
+        }
     }
 
     #[test]
