@@ -85,7 +85,7 @@ proptest! {
 
     #[test]
     fn sums_are_exact(spec in common::spec(), seed in any::<u64>()) {
-        for kernel in KERNELS {
+        for kernel in &KERNELS {
             check(kernel, &spec, seed);
         }
     }
@@ -94,23 +94,34 @@ proptest! {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn what_this_processor_has_is_run() {
-    for (name, kernel) in [("avx512vnni", &KERNELS[0]), ("avx2", &KERNELS[1])] {
-        let is_here = match name {
-            "avx2" => std::is_x86_feature_detected!("avx2"),
-            _ => {
-                std::is_x86_feature_detected!("avx512vnni")
-                    && std::is_x86_feature_detected!("avx512bw")
-            }
-        };
+    let has_avx512 = std::is_x86_feature_detected!("avx512bw")
+        && std::is_x86_feature_detected!("avx512vl")
+        && std::is_x86_feature_detected!("avx512vnni");
+    let has_avx2 = std::is_x86_feature_detected!("avx2");
+    for (kernel, is_here) in KERNELS.iter().zip([has_avx512, has_avx2]) {
         for (bits, channels, outputs) in [
             (8, 64, 96),
             (4, 64, 96),
-            (4, 136, 3),
+            // Rows that end in a step's first half and in its second one, within 4 bytes and 16; outputs that are no multiple of 4.
+            (4, 136, 5),
+            (4, 24, 7),
+            (4, 8, 4),
+            (4, 40, 6),
+            (4, 56, 4),
             (8, 5, 70),
-            (8, 128, 1),
+            (8, 32, 4),
+            (8, 11, 4),
+            (8, 128, 9),
+            // The widest row.
+            (4, 336, 4),
+            (8, 341, 4),
         ] {
             let done = check(kernel, &common::conv(bits, channels, outputs), 7);
-            assert_eq!(done, if is_here { BLOCK } else { 0 }, "{name}");
+            assert_eq!(done, if is_here { BLOCK } else { 0 }, "{}", kernel.name);
+        }
+        // Too few outputs, and too many inputs.
+        for (channels, outputs) in [(64, 3), (342, 4)] {
+            assert_eq!(check(kernel, &common::conv(8, channels, outputs), 7), 0);
         }
     }
 }

@@ -4,160 +4,254 @@
 //! windows, so that each weight is loaded once for the block. A kernel may take weights for larger than they are by an offset that
 //! all have; then a sum is too large by that times the sum of the inputs, which all outputs have in common.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
-#[cfg(target_arch = "x86_64")]
-mod x86;
+
+use core::mem::MaybeUninit;
 
 use thimble_shared::fixed::requantize;
-use thimble_shared::format::{BLOCK, Conv1d, Weights};
+use thimble_shared::format::{BLOCK, Conv1d, INT4_GROUP, Weights};
 
 use super::to_int8;
 
 /// The most inputs of an output.
 const MOST: usize = 1024;
-/// Bytes of weights that are loaded at once.
-const LOAD: usize = 64;
-/// 4-bit weights of a load; windows are filled up with zeros to a multiple of it.
-const STEP: usize = 2 * LOAD;
-/// Outputs whose sums are computed beside each other,
+/// Windows are filled up with zeros to a multiple of so many values.
+const STEP: usize = 64;
+/// Outputs that are computed beside each other.
 const OUTPUTS: usize = 4;
-/// and that are requantized together.
-const LANES: usize = 32;
 
-/// What each position of a block sees. With 4-bit weights, of each [`STEP`] first the quads of channels that stand in lower halves,
-/// then the others.
+/// What a position sees. With 4-bit weights, of each [`STEP`] first the quads of channels whose weights stand in lower halves, then
+/// the others.
+#[derive(Clone, Copy)]
 #[repr(align(64))]
-struct Windows([[i8; MOST]; BLOCK]);
+struct Window([MaybeUninit<i8>; MOST]);
 
-/// Sums, `[position][output]`, of outputs whose rows of weights are given.
-///
-/// # Safety
-/// The processor has the instructions, and the windows reach as far as the rows, which have the same length.
-type Sums = unsafe fn(rows: [&[u8]; OUTPUTS], windows: &Windows) -> [[i32; OUTPUTS]; BLOCK];
+/// Sums of some outputs at each position.
+type Sums = [[i32; OUTPUTS]; BLOCK];
 
-/// The instructions that a convolution is made of.
+/// Some outputs at each position.
+type Outputs = [[i8; OUTPUTS]; BLOCK];
+
+/// What a kernel is made of.
+trait Instructions {
+    /// What each weight is too large by, of 4 bits or of 8.
+    fn offset(is_int4: bool) -> i32;
+
+    /// Sums of products of the rows of some outputs and each of the first `POSITIONS` windows; others are not looked at.
+    ///
+    /// # Safety
+    /// The processor has the instructions. The windows have been written as far as the rows reach, in steps; all rows have the same
+    /// length.
+    unsafe fn sums<const INT4: bool, const POSITIONS: usize>(
+        rows: [&[u8]; OUTPUTS],
+        windows: &[Window; BLOCK],
+    ) -> Sums;
+
+    /// Outputs out of their sums, of which those of a position are too large by its `excess`. Shifts are above 32.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    #[inline(always)]
+    unsafe fn requantized(
+        sums: &Sums,
+        excess: &[i32; BLOCK],
+        scales: &Scales,
+        relu: bool,
+    ) -> Outputs {
+        let mut outputs = Outputs::default();
+        for position in 0..BLOCK {
+            for output in 0..OUTPUTS {
+                let sum = scales.biased(sums[position][output], excess[position], output);
+                let shift = scales.shifts[output] - 32;
+                // `requantize` for such shifts, whose branches would keep the lanes apart.
+                let upper = ((i64::from(sum) * i64::from(scales.mantissas[output])) >> 32) as i32;
+                outputs[position][output] = to_int8((upper + (1 << (shift - 1))) >> shift, relu);
+            }
+        }
+        outputs
+    }
+}
+
+/// Biases and multipliers of some outputs.
+#[derive(Default)]
+struct Scales {
+    biases: [i32; OUTPUTS],
+    mantissas: [i32; OUTPUTS],
+    shifts: [u32; OUTPUTS],
+}
+
+impl Scales {
+    /// Those of the outputs from `first` on.
+    #[inline(always)]
+    fn of(conv: &Conv1d<'_>, first: usize) -> Self {
+        let mut scales = Self::default();
+        for (place, bias) in scales.biases.iter_mut().zip(conv.biases.iter().skip(first)) {
+            *place = bias;
+        }
+        let multipliers = conv.multipliers.iter().skip(first).take(OUTPUTS);
+        for (place, (mantissa, shift)) in multipliers.enumerate() {
+            (scales.mantissas[place], scales.shifts[place]) = (mantissa, shift.into());
+        }
+        scales
+    }
+
+    /// The sum of products and bias.
+    #[inline(always)]
+    fn biased(&self, sum: i32, excess: i32, output: usize) -> i32 {
+        (sum.wrapping_sub(excess)).wrapping_add(self.biases[output])
+    }
+}
+
+/// A convolution in instructions of some processors.
 pub struct Kernel {
-    /// What they are called.
+    /// What the instructions are called.
     pub name: &'static str,
     is_here: fn() -> bool,
-    /// Sums with 8-bit weights, and what each weight is too large by; then with 4-bit weights.
-    sums: [(Sums, i32); 2],
+    /// [`convolve`], compiled for them.
+    run: unsafe fn(&Conv1d<'_>, &[i8], &mut [i8]),
 }
 
 /// The kernels for this kind of processor, the fastest first.
 #[cfg(target_arch = "aarch64")]
-pub static KERNELS: &[Kernel] = &neon::KERNELS;
+pub static KERNELS: [Kernel; 2] = [neon::WITH_DOT_PRODUCTS, neon::KERNEL];
 /// The kernels for this kind of processor, the fastest first.
 #[cfg(target_arch = "x86_64")]
-pub static KERNELS: &[Kernel] = &x86::KERNELS;
+pub static KERNELS: [Kernel; 2] = [avx512::KERNEL, avx2::KERNEL];
 
 impl Kernel {
     /// As [`super::conv1d`]; false, and nothing done, if the processor lacks the instructions or the layer is left to the plain
     /// kernel.
     pub fn conv1d(&self, conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) -> bool {
-        let fits = conv.groups == 1 && conv.width() <= MOST;
+        let fits = conv.groups == 1 && conv.width() <= MOST && conv.out_channels >= OUTPUTS;
         let is_run = fits && (self.is_here)();
         if is_run {
-            convolve(conv, self.sums, input, output);
+            // SAFETY: the instructions are there, and the layer fits.
+            unsafe { (self.run)(conv, input, output) };
         }
         is_run
     }
 }
 
-fn convolve(conv: &Conv1d<'_>, sums: [(Sums, i32); 2], input: &[i8], output: &mut [i8]) {
-    let is_int4 = matches!(conv.weights, Weights::Int4(_));
-    let (sums, offset) = sums[usize::from(is_int4)];
-    let mut windows = Windows([[0; MOST]; BLOCK]);
-    let mut excess = [0; BLOCK];
-    let positions = output.len() / conv.out_channels;
-    for (position, window) in windows.0.iter_mut().enumerate().take(positions) {
-        let mut rest = &mut window[..conv.width()];
-        let mut at = position * conv.in_channels;
-        while !rest.is_empty() {
-            let (tap, later) = rest.split_at_mut(conv.in_channels);
-            tap.copy_from_slice(&input[at..at + conv.in_channels]);
-            at += conv.dilation * conv.in_channels;
-            rest = later;
+/// # Safety
+/// The processor has the instructions, and the layer has one group, at most [`MOST`] inputs and at least [`OUTPUTS`] outputs.
+#[inline(always)]
+unsafe fn convolve<I: Instructions>(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
+    // SAFETY: as above.
+    unsafe {
+        match conv.weights {
+            Weights::Int8(_) => convolve_block::<I, false>(conv, input, output),
+            Weights::Int4(_) => convolve_block::<I, true>(conv, input, output),
         }
-        let window = &mut window[..conv.width().next_multiple_of(STEP)];
-        excess[position] = offset * window.iter().map(|&value| i32::from(value)).sum::<i32>();
-        if is_int4 {
-            sort_quads(window);
-        }
-    }
-    let rows = conv.weights.bytes();
-    let row_bytes = conv.row_bytes();
-    let mut first = 0;
-    while first < conv.out_channels {
-        let outputs = LANES.min(conv.out_channels - first);
-        let mut lanes = [[0; LANES]; BLOCK];
-        for start in (0..outputs).step_by(OUTPUTS) {
-            // Beyond the last output, that again.
-            let rows = core::array::from_fn(|i| {
-                let at = (first + start + i).min(conv.out_channels - 1) * row_bytes;
-                &rows[at..at + row_bytes]
-            });
-            // SAFETY: `Kernel::conv1d` has asked for the instructions; windows are as long as rows, in steps.
-            let sums = unsafe { sums(rows, &windows) };
-            for (lanes, sums) in lanes.iter_mut().zip(sums) {
-                lanes[start..start + OUTPUTS].copy_from_slice(&sums);
-            }
-        }
-        store(conv, first..first + outputs, &lanes, excess, output);
-        first += outputs;
     }
 }
 
+/// # Safety
+/// As for [`convolve`]; the weights have 4 bits if `INT4` says so.
+#[inline(always)]
+unsafe fn convolve_block<I: Instructions, const INT4: bool>(
+    conv: &Conv1d<'_>,
+    input: &[i8],
+    output: &mut [i8],
+) {
+    let mut windows = [Window([MaybeUninit::uninit(); MOST]); BLOCK];
+    let mut excess = [0; BLOCK];
+    let positions = output.len() / conv.out_channels;
+    for (position, window) in windows.iter_mut().enumerate().take(positions) {
+        let window = lay_out(conv, &input[position * conv.in_channels..], window);
+        if INT4 {
+            sort_quads(window);
+        }
+        excess[position] =
+            I::offset(INT4) * window.iter().map(|&value| i32::from(value)).sum::<i32>();
+    }
+    // SAFETY: as above; as many windows have been written.
+    unsafe {
+        match positions {
+            1 => convolve_windows::<I, INT4, 1>(conv, &windows, excess, output),
+            2 => convolve_windows::<I, INT4, 2>(conv, &windows, excess, output),
+            3 => convolve_windows::<I, INT4, 3>(conv, &windows, excess, output),
+            BLOCK => convolve_windows::<I, INT4, BLOCK>(conv, &windows, excess, output),
+            _ => {}
+        }
+    }
+}
+
+/// Writes the inputs that the first position of `input` sees into a window.
+#[inline(always)]
+fn lay_out<'w>(conv: &Conv1d<'_>, input: &[i8], window: &'w mut Window) -> &'w mut [i8] {
+    let window = &mut window.0[..conv.width().next_multiple_of(STEP)];
+    let (taps, rest) = window.split_at_mut(conv.width());
+    let inputs = input.chunks(conv.dilation * conv.in_channels);
+    for (tap, input) in taps.chunks_exact_mut(conv.in_channels).zip(inputs) {
+        tap.write_copy_of_slice(&input[..conv.in_channels]);
+    }
+    rest.fill(MaybeUninit::new(0));
+    // SAFETY: inputs reach as far as the last tap, so all has been written.
+    unsafe { window.assume_init_mut() }
+}
+
 /// Puts the quads of channels of each step into the order in which weights come out of their bytes.
+#[inline(always)]
 fn sort_quads(window: &mut [i8]) {
     for step in window.as_chunks_mut::<STEP>().0 {
-        let pairs: [u64; STEP / 8] = bytemuck::cast(*step);
-        let lower = pairs.map(|pair| pair as u32);
-        let upper = pairs.map(|pair| (pair >> 32) as u32);
+        let groups: [u64; STEP / INT4_GROUP] = bytemuck::cast(*step);
+        let lower = groups.map(|group| group as u32);
+        let upper = groups.map(|group| (group >> 32) as u32);
         *step = bytemuck::cast([lower, upper]);
     }
 }
 
-/// Adds biases, requantizes and puts the outputs into their places.
-fn store(
+/// # Safety
+/// As for [`convolve_block`]; the first `POSITIONS` windows have been written.
+#[inline(always)]
+unsafe fn convolve_windows<I: Instructions, const INT4: bool, const POSITIONS: usize>(
     conv: &Conv1d<'_>,
-    outputs: core::ops::Range<usize>,
-    lanes: &[[i32; LANES]; BLOCK],
+    windows: &[Window; BLOCK],
     excess: [i32; BLOCK],
     output: &mut [i8],
 ) {
-    let mut biases = [0; LANES];
-    let (mut mantissas, mut halves, mut shifts) = ([0; LANES], [0; LANES], [0; LANES]);
-    let mut usual = true;
-    for (place, bias) in biases
-        .iter_mut()
-        .zip(conv.biases.iter().skip(outputs.start))
-    {
-        *place = bias;
-    }
-    let multipliers = conv.multipliers.iter().skip(outputs.start);
-    for (lane, (mantissa, shift)) in multipliers.take(LANES).enumerate() {
-        usual &= shift > 32;
-        let shift = u32::from(shift.max(33)) - 32;
-        (mantissas[lane], shifts[lane]) = (mantissa, shift);
-        halves[lane] = 1 << (shift - 1);
-    }
-    let places = output.chunks_exact_mut(conv.out_channels);
-    for ((place, lanes), excess) in places.zip(lanes).zip(excess) {
-        let mut values = [0; LANES];
-        for lane in 0..LANES {
-            let sum = (lanes[lane].wrapping_sub(excess)).wrapping_add(biases[lane]);
-            // `requantize` for shifts above 32, whose branches would keep the lanes apart.
-            let upper = ((i64::from(sum) * i64::from(mantissas[lane])) >> 32) as i32;
-            values[lane] = to_int8((upper + halves[lane]) >> shifts[lane], conv.relu);
+    let (weights, row_bytes) = (conv.weights.bytes(), conv.row_bytes());
+    for first in (0..conv.out_channels).step_by(OUTPUTS) {
+        // The last ones are computed with some of those before, if they are fewer.
+        let first = first.min(conv.out_channels - OUTPUTS);
+        let rows =
+            core::array::from_fn(|output| &weights[(first + output) * row_bytes..][..row_bytes]);
+        let scales = Scales::of(conv, first);
+        // SAFETY: as above.
+        let sums = unsafe { I::sums::<INT4, POSITIONS>(rows, windows) };
+        let outputs = if scales.shifts.iter().all(|&shift| shift > 32) {
+            // SAFETY: as above.
+            unsafe { I::requantized(&sums, &excess, &scales, conv.relu) }
+        } else {
+            requantized(conv, first, &sums, &excess, &scales)
+        };
+        for (position, outputs) in outputs.iter().enumerate().take(POSITIONS) {
+            output[position * conv.out_channels + first..][..OUTPUTS].copy_from_slice(outputs);
         }
-        if !usual {
-            for (lane, out) in outputs.clone().enumerate() {
-                let sum = (lanes[lane].wrapping_sub(excess)).wrapping_add(biases[lane]);
-                values[lane] = to_int8(requantize(sum, conv.multipliers.get(out)), conv.relu);
-            }
-        }
-        place[outputs.clone()].copy_from_slice(&values[..outputs.len()]);
     }
+}
+
+/// As [`Instructions::requantized`], for any shifts.
+#[cold]
+fn requantized(
+    conv: &Conv1d<'_>,
+    first: usize,
+    sums: &Sums,
+    excess: &[i32; BLOCK],
+    scales: &Scales,
+) -> Outputs {
+    let mut outputs = Outputs::default();
+    for position in 0..BLOCK {
+        for output in 0..OUTPUTS {
+            let sum = scales.biased(sums[position][output], excess[position], output);
+            let value = requantize(sum, conv.multipliers.get(first + output));
+            outputs[position][output] = to_int8(value, conv.relu);
+        }
+    }
+    outputs
 }

@@ -4,23 +4,22 @@
 use core::arch::aarch64::*;
 use core::arch::asm;
 
-use thimble_shared::format::BLOCK;
+use thimble_shared::format::{BLOCK, Conv1d};
 
-use super::{Kernel, LOAD, MOST, OUTPUTS, STEP, Windows};
+use super::{Instructions, Kernel, OUTPUTS, STEP, Sums, Window};
 
-pub(super) static KERNELS: [Kernel; 2] = [
-    Kernel {
-        name: "dot products",
-        is_here: has_dot_products,
-        sums: [(sums::<false, true>, 0), (sums::<true, true>, 0)],
-    },
-    // Part of the architecture.
-    Kernel {
-        name: "NEON",
-        is_here: || true,
-        sums: [(sums::<false, false>, 0), (sums::<true, false>, 0)],
-    },
-];
+pub(super) const WITH_DOT_PRODUCTS: Kernel = Kernel {
+    name: "dot products",
+    is_here: has_dot_products,
+    run: run::<true>,
+};
+
+/// In instructions that are part of the architecture.
+pub(super) const KERNEL: Kernel = Kernel {
+    name: "NEON",
+    is_here: || true,
+    run: run::<false>,
+};
 
 /// Bytes of a vector.
 const BYTES: usize = 16;
@@ -32,65 +31,82 @@ fn has_dot_products() -> bool {
     cfg!(target_feature = "dotprod")
 }
 
-#[target_feature(enable = "neon")]
-unsafe fn sums<const INT4: bool, const DOT: bool>(
-    rows: [&[u8]; OUTPUTS],
-    windows: &Windows,
-) -> [[i32; OUTPUTS]; BLOCK] {
-    let mut all = [[0; OUTPUTS]; BLOCK];
-    for (output, row) in rows.into_iter().enumerate() {
-        let mut sums = [vdupq_n_s32(0); BLOCK];
-        for (index, start) in (0..row.len()).step_by(BYTES).enumerate() {
-            let weights = load(&row[start..]);
-            for (sum, window) in sums.iter_mut().zip(&windows.0) {
-                if INT4 {
-                    let (lower, upper) = (
-                        vshrq_n_s8::<4>(vshlq_n_s8::<4>(weights)),
-                        vshrq_n_s8::<4>(weights),
-                    );
-                    let loads = LOAD / BYTES;
-                    let at = index / loads * STEP + index % loads * BYTES;
-                    *sum = add_products::<DOT>(*sum, lower, inputs(window, at));
-                    *sum = add_products::<DOT>(*sum, upper, inputs(window, at + LOAD));
-                } else {
-                    *sum = add_products::<DOT>(*sum, weights, inputs(window, start));
+unsafe fn run<const DOT: bool>(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
+    // SAFETY: the same is demanded here.
+    unsafe { super::convolve::<Neon<DOT>>(conv, input, output) }
+}
+
+/// With the extension for dot products or without it.
+struct Neon<const DOT: bool>;
+
+impl<const DOT: bool> Instructions for Neon<DOT> {
+    fn offset(_: bool) -> i32 {
+        0
+    }
+
+    #[inline]
+    #[target_feature(enable = "neon")]
+    unsafe fn sums<const INT4: bool, const POSITIONS: usize>(
+        rows: [&[u8]; OUTPUTS],
+        windows: &[Window; BLOCK],
+    ) -> Sums {
+        let mut all = [[0; OUTPUTS]; BLOCK];
+        for (output, row) in rows.into_iter().enumerate() {
+            let mut sums = [vdupq_n_s32(0); POSITIONS];
+            for start in (0..row.len()).step_by(BYTES) {
+                let weights = load(&row[start..]);
+                for (sum, window) in sums.iter_mut().zip(windows) {
+                    let window = window.0.as_ptr().cast::<i8>();
+                    // SAFETY: windows reach as far as the rows, in steps.
+                    unsafe {
+                        if INT4 {
+                            let half = STEP / 2;
+                            let inputs = window.add(start / half * STEP + start % half);
+                            let lower = vshrq_n_s8::<4>(vshlq_n_s8::<4>(weights));
+                            let upper = vshrq_n_s8::<4>(weights);
+                            *sum = add_products::<DOT>(*sum, lower, vld1q_s8(inputs));
+                            *sum = add_products::<DOT>(*sum, upper, vld1q_s8(inputs.add(half)));
+                        } else {
+                            *sum = add_products::<DOT>(*sum, weights, vld1q_s8(window.add(start)));
+                        }
+                    }
                 }
             }
+            for (all, sum) in all.iter_mut().zip(sums) {
+                all[output] = vaddvq_s32(sum);
+            }
         }
-        for (all, sum) in all.iter_mut().zip(sums) {
-            all[output] = vaddvq_s32(sum);
-        }
+        all
     }
-    all
 }
 
 /// Weights, 0 behind the end of the row.
+#[inline]
 #[target_feature(enable = "neon")]
 fn load(rest: &[u8]) -> int8x16_t {
-    let mut bytes = [0_u8; BYTES];
-    let count = rest.len().min(BYTES);
-    bytes[..count].copy_from_slice(&rest[..count]);
+    let mut bytes = [0; BYTES];
+    match rest.first_chunk() {
+        Some(whole) => bytes = *whole,
+        None => bytes[..rest.len()].copy_from_slice(rest),
+    }
     // SAFETY: these are 16 bytes.
     unsafe { vld1q_s8(bytes.as_ptr().cast()) }
 }
 
-/// Inputs of a window.
+/// Adds the products of weights and inputs to a sum.
+///
+/// # Safety
+/// With `DOT`, the processor has the extension.
+#[inline]
 #[target_feature(enable = "neon")]
-fn inputs(window: &[i8; MOST], start: usize) -> int8x16_t {
-    let bytes = &window[start..start + BYTES];
-    // SAFETY: these are 16 bytes.
-    unsafe { vld1q_s8(bytes.as_ptr()) }
-}
-
-#[target_feature(enable = "neon")]
-fn add_products<const DOT: bool>(
+unsafe fn add_products<const DOT: bool>(
     sum: int32x4_t,
     weights: int8x16_t,
     inputs: int8x16_t,
 ) -> int32x4_t {
     if DOT {
         let mut sum = sum;
-        // SAFETY: computes a register from others, by an instruction that the kernel's `is_here` has asked for.
+        // SAFETY: computes a register from others, by an instruction that is there.
         unsafe {
             asm!(
                 ".arch_extension dotprod",
