@@ -16,6 +16,8 @@ pub use conv1d::conv1d;
 pub use dense::dense;
 pub use pointwise::{relu, residual_add};
 pub use pool::{features, pool};
+#[cfg(target_arch = "x86_64")]
+use simd::with_vectors;
 
 use thimble_shared::fixed::{Multiplier, requantize};
 
@@ -39,6 +41,13 @@ fn rescaled(value: i32, multiplier: Multiplier) -> i32 {
     } else {
         scaled(value, multiplier)
     }
+}
+
+/// Runs plain code.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn with_vectors<R>(work: impl FnOnce() -> R) -> R {
+    work()
 }
 
 /// The nearest int8; negative values become 0 with `relu`.

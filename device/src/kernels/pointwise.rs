@@ -3,7 +3,7 @@
 use thimble_shared::fixed::Int8Multiplier;
 use thimble_shared::format::ResidualAdd;
 
-use super::{scaled, to_int8};
+use super::{scaled, to_int8, with_vectors};
 
 /// Adds another layer to this one, each brought to the scale of the output: `clamp(requantize(own) + requantize(other))`.
 ///
@@ -11,15 +11,19 @@ use super::{scaled, to_int8};
 /// `own` and `other` have the same length.
 #[inline(never)]
 pub fn residual_add(add: &ResidualAdd, own: &mut [i8], other: &[i8]) {
-    let scales = (Int8Multiplier::new(add.own), Int8Multiplier::new(add.other));
-    for (own, &other) in own.iter_mut().zip(other) {
-        let sum = if let (Some(first), Some(second)) = scales {
-            first.requantize(*own) + second.requantize(other)
-        } else {
-            scaled((*own).into(), add.own).saturating_add(scaled(other.into(), add.other))
-        };
-        *own = to_int8(sum, add.relu);
-    }
+    with_vectors(|| {
+        // A copy, which no write to `own` can change.
+        let add = *add;
+        let scales = (Int8Multiplier::new(add.own), Int8Multiplier::new(add.other));
+        for (own, &other) in own.iter_mut().zip(other) {
+            let sum = if let (Some(first), Some(second)) = scales {
+                first.requantize(*own) + second.requantize(other)
+            } else {
+                scaled((*own).into(), add.own).saturating_add(scaled(other.into(), add.other))
+            };
+            *own = to_int8(sum, add.relu);
+        }
+    });
 }
 
 /// Negative values become 0.

@@ -47,9 +47,12 @@ pub fn features(
     }
 }
 
-/// `floor(256 · sum / count + 1/2)`, which is an `i16` for sums of int8 values, by long division: cores without a division of 64
-/// bits have a costly one.
+/// `floor(256 · sum / count + 1/2)`, which is an `i16` for sums of int8 values; by long division where there is none of 64 bits.
 fn mean_q8(sum: i32, count: i32) -> i16 {
+    if cfg!(target_pointer_width = "64") {
+        let (sum, count) = (i64::from(sum), i64::from(count));
+        return (512 * sum + count).div_euclid(2 * count) as i16;
+    }
     let (mut quotient, mut rest) = (sum.div_euclid(count), sum.rem_euclid(count));
     // Eight bits of the fraction, and the one that decides.
     for _ in 0..9 {

@@ -246,7 +246,12 @@ pub struct Dense<'a> {
 #[derive(Debug, Clone, Copy)]
 pub struct Biases<'a>(pub(super) &'a [u8]);
 
-impl Biases<'_> {
+impl<'a> Biases<'a> {
+    /// The bytes.
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.0
+    }
+
     /// The bias of an output; 0 if there is no such output.
     #[inline]
     pub fn get(&self, output: usize) -> i32 {
@@ -265,7 +270,12 @@ impl Biases<'_> {
 #[derive(Debug, Clone, Copy)]
 pub struct Multipliers<'a>(pub(super) &'a [u8]);
 
-impl Multipliers<'_> {
+impl<'a> Multipliers<'a> {
+    /// The bytes, [`Multiplier::BYTES`] each.
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.0
+    }
+
     /// The multiplier of an output; [`Multiplier::ZERO`] if there is no such output.
     #[inline]
     pub fn get(&self, output: usize) -> Multiplier {

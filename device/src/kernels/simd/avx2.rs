@@ -26,6 +26,12 @@ fn is_here() -> bool {
     cfg!(target_feature = "avx2")
 }
 
+/// Runs plain code, compiled for these instructions.
+#[target_feature(enable = "avx2")]
+pub(super) fn compiled<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
 #[target_feature(enable = "avx2")]
 unsafe fn run(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
     // SAFETY: the same is demanded here.
@@ -42,11 +48,12 @@ impl Instructions for Avx2 {
     #[inline]
     #[target_feature(enable = "avx2")]
     unsafe fn sums<const INT4: bool, const POSITIONS: usize>(
-        rows: [&[u8]; OUTPUTS],
+        rows: &[u8],
+        row_bytes: usize,
         windows: &[Window; BLOCK],
     ) -> Sums {
         let mut all = [[0; OUTPUTS]; BLOCK];
-        for (output, row) in rows.into_iter().enumerate() {
+        for (output, row) in rows.chunks_exact(row_bytes).enumerate() {
             let mut sums = [_mm256_setzero_si256(); POSITIONS];
             for start in (0..row.len()).step_by(LOAD) {
                 let [first, second] = weights::<INT4>(&row[start..]);

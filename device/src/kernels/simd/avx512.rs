@@ -27,6 +27,12 @@ fn is_here() -> bool {
     ))
 }
 
+/// Runs plain code, compiled for these instructions.
+#[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
+pub(super) fn compiled<R>(work: impl FnOnce() -> R) -> R {
+    work()
+}
+
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
 unsafe fn run(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
     // SAFETY: the same is demanded here.
@@ -43,30 +49,41 @@ impl Instructions for Avx512 {
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
     unsafe fn sums<const INT4: bool, const POSITIONS: usize>(
-        rows: [&[u8]; OUTPUTS],
+        rows: &[u8],
+        row_bytes: usize,
         windows: &[Window; BLOCK],
     ) -> Sums {
         let load = if INT4 { STEP / 2 } else { STEP };
+        let (whole, rest) = (row_bytes / load, row_bytes % load);
+        let rows = core::array::from_fn(|output| rows[output * row_bytes..].as_ptr());
         let mut sums = [[_mm512_setzero_si512(); OUTPUTS]; POSITIONS];
-        let mut add = |start: usize, count: usize| {
-            // SAFETY: `count` bytes of each row are there from `start` on, and windows reach as far, in steps.
-            unsafe {
-                let weights = rows.map(|row| weights::<INT4>(row.as_ptr().add(start), count));
+        // SAFETY: so many bytes are left of each row, and windows reach as far, in steps.
+        unsafe {
+            if rest > load / 2 {
+                add(
+                    rows.map(|row| weights::<INT4>(row.add(whole * load), rest)),
+                    windows,
+                    whole,
+                    &mut sums,
+                );
+            } else if rest > 0 {
+                let weights = rows.map(|row| few_weights::<INT4>(row.add(whole * load), rest));
                 for (sums, window) in sums.iter_mut().zip(windows) {
-                    let inputs =
-                        _mm512_load_si512(window.0.as_ptr().add(start * STEP / load).cast());
+                    let inputs = few_inputs::<INT4>(window.0.as_ptr().add(whole * STEP).cast());
                     for (sum, weights) in sums.iter_mut().zip(weights) {
-                        *sum = _mm512_dpbusd_epi32(*sum, weights, inputs);
+                        let few = _mm256_dpbusd_epi32(_mm256_setzero_si256(), weights, inputs);
+                        *sum = _mm512_zextsi256_si512(few);
                     }
                 }
             }
-        };
-        let whole = rows[0].len() / load * load;
-        for start in (0..whole).step_by(load) {
-            add(start, load);
-        }
-        if whole < rows[0].len() {
-            add(whole, rows[0].len() - whole);
+            for step in 0..whole {
+                add(
+                    rows.map(|row| weights::<INT4>(row.add(step * load), load)),
+                    windows,
+                    step,
+                    &mut sums,
+                );
+            }
         }
         totals(sums)
     }
@@ -76,24 +93,37 @@ impl Instructions for Avx512 {
     unsafe fn requantized(
         sums: &Sums,
         excess: &[i32; BLOCK],
-        scales: &Scales,
+        scales: Scales<'_>,
         relu: bool,
-    ) -> Outputs {
-        // SAFETY: as many bytes, any values.
-        let [sums, excess, biases, mantissas, shifts] = unsafe {
+    ) -> Option<Outputs> {
+        let multipliers = scales.multipliers.as_flattened();
+        // SAFETY: as many bytes, any values; the last vector ends where the multipliers do.
+        let [sums, excess, biases, first, others] = unsafe {
             let of_outputs =
-                |values: *const i32| _mm512_broadcast_i32x4(_mm_loadu_si128(values.cast()));
+                |bytes: &[u8]| _mm512_broadcast_i32x4(_mm_loadu_si128(bytes.as_ptr().cast()));
+            let excess = excess.map(|excess| [excess; OUTPUTS]);
             [
-                _mm512_loadu_si512(sums.as_ptr().cast()),
-                _mm512_permutexvar_epi32(
-                    _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0),
-                    _mm512_castsi128_si512(_mm_loadu_si128(excess.as_ptr().cast())),
-                ),
-                of_outputs(scales.biases.as_ptr()),
-                of_outputs(scales.mantissas.as_ptr()),
-                of_outputs(scales.shifts.as_ptr().cast()),
+                core::mem::transmute::<Sums, __m512i>(*sums),
+                core::mem::transmute::<Sums, __m512i>(excess),
+                of_outputs(scales.biases.as_flattened()),
+                of_outputs(multipliers),
+                of_outputs(&multipliers[4..]),
             ]
         };
+        // Behind the first mantissa come a shift and a mantissa three times, and the last shift.
+        let mantissas = _mm512_shuffle_epi8(
+            others,
+            _mm512_set4_epi32(0x0E_0D_0C_0B, 0x09_08_07_06, 0x04_03_02_01, 0),
+        );
+        let mantissas = _mm512_mask_blend_epi32(0x1111, mantissas, first);
+        let shifts = _mm512_and_si512(
+            _mm512_shuffle_epi8(others, _mm512_set4_epi32(15, 10, 5, 0)),
+            _mm512_set1_epi32(0xFF),
+        );
+        let shifts = _mm512_sub_epi32(shifts, _mm512_set1_epi32(32));
+        if _mm512_cmple_epi32_mask(shifts, _mm512_setzero_si512()) != 0 {
+            return None;
+        }
         let sums = _mm512_add_epi32(_mm512_sub_epi32(sums, excess), biases);
         // Products of 64 bits, of each even lane and of each odd one.
         let even = _mm512_mul_epi32(sums, mantissas);
@@ -102,13 +132,73 @@ impl Instructions for Avx512 {
             _mm512_srli_epi64::<32>(mantissas),
         );
         let upper = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64::<32>(even), odd);
-        let shifts = _mm512_sub_epi32(shifts, _mm512_set1_epi32(32));
         let half = _mm512_srli_epi32::<1>(_mm512_sllv_epi32(_mm512_set1_epi32(1), shifts));
         let values = _mm512_srav_epi32(_mm512_add_epi32(upper, half), shifts);
         let least = _mm512_set1_epi32(if relu { 0 } else { i32::MIN });
         let outputs = _mm512_cvtsepi32_epi8(_mm512_max_epi32(values, least));
         // SAFETY: both are 16 bytes that hold any values.
-        unsafe { core::mem::transmute::<__m128i, Outputs>(outputs) }
+        Some(unsafe { core::mem::transmute::<__m128i, Outputs>(outputs) })
+    }
+}
+
+/// Adds the products of a step.
+///
+/// # Safety
+/// The windows reach so far.
+#[inline]
+#[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
+unsafe fn add<const POSITIONS: usize>(
+    weights: [__m512i; OUTPUTS],
+    windows: &[Window; BLOCK],
+    step: usize,
+    sums: &mut [[__m512i; OUTPUTS]; POSITIONS],
+) {
+    for (sums, window) in sums.iter_mut().zip(windows) {
+        // SAFETY: as above.
+        let inputs = unsafe { _mm512_load_si512(window.0.as_ptr().add(step * STEP).cast()) };
+        for (sum, weights) in sums.iter_mut().zip(weights) {
+            *sum = _mm512_dpbusd_epi32(*sum, weights, inputs);
+        }
+    }
+}
+
+/// As [`weights`], for at most half of a step.
+///
+/// # Safety
+/// There are so many bytes.
+#[inline]
+#[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
+unsafe fn few_weights<const INT4: bool>(bytes: *const u8, count: usize) -> __m256i {
+    if INT4 {
+        // SAFETY: what the mask leaves out is not read.
+        let bytes = unsafe { _mm_maskz_loadu_epi8(u16::MAX >> (16 - count), bytes.cast()) };
+        let shifts = _mm256_set_epi64x(SHIFT, SHIFT, 0, 0);
+        let halves = _mm256_srlv_epi32(_mm256_broadcastsi128_si256(bytes), shifts);
+        let flipped = _mm256_xor_si256(halves, _mm256_set1_epi8(0x08));
+        _mm256_and_si256(flipped, _mm256_set1_epi8(0x0F))
+    } else {
+        // SAFETY: as above.
+        let bytes = unsafe { _mm256_maskz_loadu_epi8(u32::MAX >> (32 - count), bytes.cast()) };
+        _mm256_xor_si256(bytes, _mm256_set1_epi8(i8::MIN))
+    }
+}
+
+/// The inputs for [`few_weights`], out of a step.
+///
+/// # Safety
+/// There is a step.
+#[inline]
+#[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
+unsafe fn few_inputs<const INT4: bool>(step: *const u8) -> __m256i {
+    // SAFETY: as above.
+    unsafe {
+        if INT4 {
+            let upper = _mm_load_si128(step.add(STEP / 2).cast());
+            let lower = _mm256_castsi128_si256(_mm_load_si128(step.cast()));
+            _mm256_inserti128_si256::<1>(lower, upper)
+        } else {
+            _mm256_load_si256(step.cast())
+        }
     }
 }
 

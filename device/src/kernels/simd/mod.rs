@@ -13,7 +13,7 @@ mod neon;
 
 use core::mem::MaybeUninit;
 
-use thimble_shared::fixed::requantize;
+use thimble_shared::fixed::{Multiplier, requantize};
 use thimble_shared::format::{BLOCK, Conv1d, INT4_GROUP, Weights};
 
 use super::to_int8;
@@ -42,17 +42,18 @@ trait Instructions {
     /// What each weight is too large by, of 4 bits or of 8.
     fn offset(is_int4: bool) -> i32;
 
-    /// Sums of products of the rows of some outputs and each of the first `POSITIONS` windows; others are not looked at.
+    /// Sums of products of the rows of some outputs, one after the other, and each of the first `POSITIONS` windows; others are not
+    /// looked at.
     ///
     /// # Safety
-    /// The processor has the instructions. The windows have been written as far as the rows reach, in steps; all rows have the same
-    /// length.
+    /// The processor has the instructions. The windows have been written as far as the rows reach, in steps.
     unsafe fn sums<const INT4: bool, const POSITIONS: usize>(
-        rows: [&[u8]; OUTPUTS],
+        rows: &[u8],
+        row_bytes: usize,
         windows: &[Window; BLOCK],
     ) -> Sums;
 
-    /// Outputs out of their sums, of which those of a position are too large by its `excess`. Shifts are above 32.
+    /// Outputs out of their sums, of which those of a position are too large by its `excess`; none if not all shifts are above 32.
     ///
     /// # Safety
     /// The processor has the instructions.
@@ -60,50 +61,47 @@ trait Instructions {
     unsafe fn requantized(
         sums: &Sums,
         excess: &[i32; BLOCK],
-        scales: &Scales,
+        scales: Scales<'_>,
         relu: bool,
-    ) -> Outputs {
+    ) -> Option<Outputs> {
+        let biases = scales.biases.map(i32::from_le_bytes);
+        let mantissas = scales
+            .multipliers
+            .map(|[a, b, c, d, _]| i32::from_le_bytes([a, b, c, d]));
+        let shifts = scales.multipliers.map(|[.., shift]| u32::from(shift));
+        if shifts.iter().any(|&shift| shift <= 32) {
+            return None;
+        }
         let mut outputs = Outputs::default();
         for position in 0..BLOCK {
             for output in 0..OUTPUTS {
-                let sum = scales.biased(sums[position][output], excess[position], output);
-                let shift = scales.shifts[output] - 32;
+                let sum = (sums[position][output].wrapping_sub(excess[position]))
+                    .wrapping_add(biases[output]);
                 // `requantize` for such shifts, whose branches would keep the lanes apart.
-                let upper = ((i64::from(sum) * i64::from(scales.mantissas[output])) >> 32) as i32;
-                outputs[position][output] = to_int8((upper + (1 << (shift - 1))) >> shift, relu);
+                let upper = ((i64::from(sum) * i64::from(mantissas[output])) >> 32) as i32;
+                let half = 1 << (shifts[output] - 33);
+                outputs[position][output] = to_int8((upper + half) >> (shifts[output] - 32), relu);
             }
         }
-        outputs
+        Some(outputs)
     }
 }
 
-/// Biases and multipliers of some outputs.
-#[derive(Default)]
-struct Scales {
-    biases: [i32; OUTPUTS],
-    mantissas: [i32; OUTPUTS],
-    shifts: [u32; OUTPUTS],
+/// Biases and multipliers of some outputs, as they stand in the file.
+#[derive(Clone, Copy)]
+struct Scales<'a> {
+    biases: &'a [[u8; 4]; OUTPUTS],
+    multipliers: &'a [[u8; Multiplier::BYTES]; OUTPUTS],
 }
 
-impl Scales {
-    /// Those of the outputs from `first` on.
+impl<'a> Scales<'a> {
+    /// Those of the outputs from `first` on; none if these are too few.
     #[inline(always)]
-    fn of(conv: &Conv1d<'_>, first: usize) -> Self {
-        let mut scales = Self::default();
-        for (place, bias) in scales.biases.iter_mut().zip(conv.biases.iter().skip(first)) {
-            *place = bias;
-        }
-        let multipliers = conv.multipliers.iter().skip(first).take(OUTPUTS);
-        for (place, (mantissa, shift)) in multipliers.enumerate() {
-            (scales.mantissas[place], scales.shifts[place]) = (mantissa, shift.into());
-        }
-        scales
-    }
-
-    /// The sum of products and bias.
-    #[inline(always)]
-    fn biased(&self, sum: i32, excess: i32, output: usize) -> i32 {
-        (sum.wrapping_sub(excess)).wrapping_add(self.biases[output])
+    fn of(conv: &Conv1d<'a>, first: usize) -> Option<Self> {
+        Some(Self {
+            biases: conv.biases.bytes().as_chunks().0[first..].first_chunk()?,
+            multipliers: conv.multipliers.bytes().as_chunks().0[first..].first_chunk()?,
+        })
     }
 }
 
@@ -134,6 +132,22 @@ impl Kernel {
             unsafe { (self.run)(conv, input, output) };
         }
         is_run
+    }
+}
+
+/// Runs plain code, compiled for the vectors of this processor.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(super) fn with_vectors<R>(work: impl FnOnce() -> R) -> R {
+    // SAFETY: each is called where its instructions are.
+    unsafe {
+        if (avx512::KERNEL.is_here)() {
+            avx512::compiled(work)
+        } else if (avx2::KERNEL.is_here)() {
+            avx2::compiled(work)
+        } else {
+            work()
+        }
     }
 }
 
@@ -219,17 +233,16 @@ unsafe fn convolve_windows<I: Instructions, const INT4: bool, const POSITIONS: u
     for first in (0..conv.out_channels).step_by(OUTPUTS) {
         // The last ones are computed with some of those before, if they are fewer.
         let first = first.min(conv.out_channels - OUTPUTS);
-        let rows =
-            core::array::from_fn(|output| &weights[(first + output) * row_bytes..][..row_bytes]);
-        let scales = Scales::of(conv, first);
-        // SAFETY: as above.
-        let sums = unsafe { I::sums::<INT4, POSITIONS>(rows, windows) };
-        let outputs = if scales.shifts.iter().all(|&shift| shift > 32) {
-            // SAFETY: as above.
-            unsafe { I::requantized(&sums, &excess, &scales, conv.relu) }
-        } else {
-            requantized(conv, first, &sums, &excess, &scales)
+        let Some(scales) = Scales::of(conv, first) else {
+            return;
         };
+        let rows = &weights[first * row_bytes..][..OUTPUTS * row_bytes];
+        // SAFETY: as above.
+        let (sums, usual) = unsafe {
+            let sums = I::sums::<INT4, POSITIONS>(rows, row_bytes, windows);
+            (sums, I::requantized(&sums, &excess, scales, conv.relu))
+        };
+        let outputs = usual.unwrap_or_else(|| requantized(conv, first, &sums, &excess));
         for (position, outputs) in outputs.iter().enumerate().take(POSITIONS) {
             output[position * conv.out_channels + first..][..OUTPUTS].copy_from_slice(outputs);
         }
@@ -238,17 +251,12 @@ unsafe fn convolve_windows<I: Instructions, const INT4: bool, const POSITIONS: u
 
 /// As [`Instructions::requantized`], for any shifts.
 #[cold]
-fn requantized(
-    conv: &Conv1d<'_>,
-    first: usize,
-    sums: &Sums,
-    excess: &[i32; BLOCK],
-    scales: &Scales,
-) -> Outputs {
+fn requantized(conv: &Conv1d<'_>, first: usize, sums: &Sums, excess: &[i32; BLOCK]) -> Outputs {
     let mut outputs = Outputs::default();
     for position in 0..BLOCK {
         for output in 0..OUTPUTS {
-            let sum = scales.biased(sums[position][output], excess[position], output);
+            let sum = (sums[position][output].wrapping_sub(excess[position]))
+                .wrapping_add(conv.biases.get(first + output));
             let value = requantize(sum, conv.multipliers.get(first + output));
             outputs[position][output] = to_int8(value, conv.relu);
         }

@@ -47,11 +47,12 @@ impl<const DOT: bool> Instructions for Neon<DOT> {
     #[inline]
     #[target_feature(enable = "neon")]
     unsafe fn sums<const INT4: bool, const POSITIONS: usize>(
-        rows: [&[u8]; OUTPUTS],
+        rows: &[u8],
+        row_bytes: usize,
         windows: &[Window; BLOCK],
     ) -> Sums {
         let mut all = [[0; OUTPUTS]; BLOCK];
-        for (output, row) in rows.into_iter().enumerate() {
+        for (output, row) in rows.chunks_exact(row_bytes).enumerate() {
             let mut sums = [vdupq_n_s32(0); POSITIONS];
             for start in (0..row.len()).step_by(BYTES) {
                 let weights = load(&row[start..]);
