@@ -10,7 +10,7 @@ use super::common::{Common, DeviceArgs, MicroBatchArgs, ReadArgs, SeedArgs};
 use super::distill::{BudgetArgs, Content, SourceArgs, label_by_teacher, prepare};
 use super::output::{self, Table, percent, thousands};
 use super::{UsageError, interrupt, progress, run_folder};
-use crate::distill::{Event, Rows, Shape};
+use crate::distill::{self, Event, Rows, Shape};
 use crate::student::train::TrainConfig;
 use crate::tune::{self, Outcome, Trial, TuneEvent, TunePlan, Tuned};
 
@@ -87,6 +87,7 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         train: TrainConfig {
             micro_batch: args.micro_batch.most(),
             seed: args.seed.seed,
+            dropout: distill::default_dropout(task.train.len() + task.transfer.len()),
             ..TrainConfig::default()
         },
         time: args.time,

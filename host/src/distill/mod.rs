@@ -21,7 +21,7 @@ use crate::student::train::{Lessons, Progress, Start, TrainConfig};
 use crate::student::{Row, StudentConfig, Vocabulary, embeddings, train};
 use crate::teacher::Teacher;
 
-pub use budget::{Budget, default_epochs};
+pub use budget::{Budget, default_dropout, default_epochs};
 pub use error::DistillError;
 pub use report::{Comparison, Report};
 pub use shape::{Rows, Shape, shape_for};

@@ -183,6 +183,7 @@ pub fn train(
         lengths: &lengths,
         classes: start.classes,
         float_steps: ((steps as f64 * float_share) as usize).min(steps - 1),
+        code_steps: (steps as f64 * CODES_STAY_FROM) as usize,
         device,
     };
     let student = training::first_weights(config.seed, device, |device| {
@@ -196,7 +197,10 @@ pub fn train(
     })?;
     match progress.state.clone() {
         Some(mut quantization) => {
-            choose_codes(&student, &mut quantization)?;
+            let best = progress.best.as_ref().map(OfStep::step);
+            if best.is_some_and(|step| task.codes_change(step)) {
+                choose_codes(&student, &mut quantization)?;
+            }
             Ok(Trained {
                 student,
                 quantization,
@@ -218,7 +222,15 @@ struct Distillation<'a> {
     lengths: &'a [usize],
     classes: usize,
     float_steps: usize,
+    code_steps: usize,
     device: &'a Device,
+}
+
+impl Distillation<'_> {
+    /// Whether codes are still those nearest to the rows after so many steps.
+    const fn codes_change(&self, steps: usize) -> bool {
+        steps <= self.code_steps
+    }
 }
 
 impl Task for Distillation<'_> {
@@ -260,7 +272,8 @@ impl Task for Distillation<'_> {
         quantization: &mut Option<Quantization>,
     ) -> Result<(), DeviceFailure> {
         if let Some(quantization) = quantization
-            && step.is_multiple_of(CODES_FOR)
+            && (step == self.code_steps
+                || step.is_multiple_of(CODES_FOR) && self.codes_change(step))
         {
             choose_codes(average, quantization)?;
         }
@@ -284,7 +297,9 @@ impl Task for Distillation<'_> {
         loss: f64,
     ) -> Result<Verdict<Self>, DeviceFailure> {
         let mut quantization = progress.state.clone();
-        if let Some(quantization) = &mut quantization {
+        if let Some(quantization) = &mut quantization
+            && self.codes_change(progress.step)
+        {
             choose_codes(average, quantization)?;
         }
         let quantization = quantization.as_ref();
@@ -348,8 +363,10 @@ fn noisy(rows: &[&Row], config: &TrainConfig, seed: u64) -> Vec<Vec<u32>> {
 
 /// Codes have more to learn than rounding has: they begin after this share of the steps at the latest,
 const FLOAT_SHARE_OF_CODES: f64 = 0.3;
-/// and are chosen anew after so many steps.
+/// are chosen anew after so many steps,
 const CODES_FOR: usize = 50;
+/// and stay from this share of the steps on, so that centroids and weights come to rest with them.
+const CODES_STAY_FROM: f64 = 0.8;
 
 /// Gives a student the codes that are nearest to its rows, so that weights that are judged or kept never go with the codes of
 /// others.

@@ -60,9 +60,9 @@ pub struct Args {
     /// Highest learning rate
     #[arg(long, default_value_t = TrainConfig::default().learning_rate)]
     learning_rate: f64,
-    /// Probability of dropping a value of an embedding while learning, at least 0 and below 1
-    #[arg(long, default_value_t = TrainConfig::default().dropout)]
-    dropout: f64,
+    /// Probability of dropping a value of an embedding while learning, 0 to below 1 [default: 0.2, over many texts 0.05]
+    #[arg(long)]
+    dropout: Option<f64>,
     /// Weight of the labels beside the teacher, 0 to 1
     #[arg(long, default_value_t = LossConfig::default().alpha)]
     alpha: f64,
@@ -160,6 +160,9 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         .join("soft-targets");
     let train = TrainConfig {
         epochs: args.epochs.unwrap_or_else(|| distill::default_epochs(rows)),
+        dropout: args
+            .dropout
+            .unwrap_or_else(|| distill::default_dropout(rows)),
         ..train_config
     };
     let plan = Plan {
@@ -225,12 +228,10 @@ fn train_config(args: &Args) -> Result<TrainConfig, UsageError> {
         &args.learning_rate,
         "a number above 0",
     )?;
-    check(
-        (0.0..1.0).contains(&args.dropout),
-        "dropout",
-        &args.dropout,
-        "a number from 0 to below 1",
-    )?;
+    if let Some(dropout) = args.dropout {
+        let is_share = (0.0..1.0).contains(&dropout);
+        check(is_share, "dropout", &dropout, "a number from 0 to below 1")?;
+    }
     check(
         positive(args.temperature),
         "temperature",
@@ -252,7 +253,6 @@ fn train_config(args: &Args) -> Result<TrainConfig, UsageError> {
     Ok(TrainConfig {
         batch_size: args.batch_size,
         learning_rate: args.learning_rate,
-        dropout: args.dropout,
         micro_batch: args.micro_batch.most(),
         seed: args.seed.seed,
         loss: LossConfig {

@@ -81,7 +81,7 @@ impl Recipe {
         args.budget.max_ram = size(&self.max_ram, args.budget.max_ram)?;
         args.batch_size = self.batch_size.unwrap_or(args.batch_size);
         args.learning_rate = self.learning_rate.unwrap_or(args.learning_rate);
-        args.dropout = self.dropout.unwrap_or(args.dropout);
+        args.dropout = self.dropout;
         args.alpha = self.alpha.unwrap_or(args.alpha);
         args.loss = self.loss.unwrap_or(args.loss);
         args.temperature = self.temperature.unwrap_or(args.temperature);
