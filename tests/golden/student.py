@@ -103,98 +103,133 @@ def requantize(value, multiplier):
     return max(-(2**31), min(2**31 - 1, (value * mantissa + (1 << shift - 1)) >> shift))
 
 
-def requantize_all(sums, first):
+def requantize_all(sums, factors):
     """[..., outputs] by each output's own multiplier, in Python's integers of any size."""
-    factors = [struct.unpack_from("<iB", MULTIPLIERS, 5 * (first + o)) for o in range(sums.shape[-1])]
     flat = sums.reshape(-1, sums.shape[-1]).tolist()
     rows = [[requantize(v, m) for v, m in zip(row, factors)] for row in flat]
     return numpy.array(rows, dtype=numpy.int64).reshape(sums.shape)
 
 
-def logits(ids):
-    reader = Postcard(LAYERS)
-    outputs, features, weight, output = [], None, 0, 0
-    count = reader.byte()
-    for index in range(count):
+def embedding(reader, kind):
+    """[rows, dim]"""
+    rows, dim = reader.varint(), reader.varint()
+    if kind == 0:
+        table = numpy.frombuffer(EMBEDDINGS, numpy.int8).reshape(rows, dim)
+    elif kind == 7:
+        parts, centroids, books = reader.varint(), reader.varint(), reader.varint()
+        raw, size = numpy.frombuffer(EMBEDDINGS, numpy.int8), books * centroids * (dim // parts)
+        values = raw[:size].reshape(books, centroids, dim // parts)
+        codes = raw[size:].view(numpy.uint8).reshape(rows, parts)
+        table = numpy.concatenate([values[part * books // parts][codes[:, part]] for part in range(parts)], axis=1)
+    else:
+        lut = numpy.array([reader.byte() for _ in range(16)], dtype=numpy.uint8).view(numpy.int8)
+        raw = numpy.frombuffer(EMBEDDINGS, numpy.uint8).reshape(rows, -1)
+        table = lut[numpy.stack([raw & 15, raw >> 4], axis=-1).reshape(rows, -1)[:, :dim]]
+    return table.astype(numpy.int64)
+
+
+def network():
+    """The layers, each its name and what it has: weights [outputs, kernel, inputs of a group] or [outputs, inputs], biases, a
+    mantissa and a shift for each output."""
+    reader, weight, output = Postcard(LAYERS), 0, 0
+
+    def weighted(name, shape, bits, **fields):
+        nonlocal weight, output
+        size = int(numpy.prod(shape)) * bits // 8
+        raw = numpy.frombuffer(WEIGHTS, numpy.uint8, size, weight)
+        if bits == 4:
+            raw = raw.reshape(*shape[:-1], -1, 4)
+            raw = numpy.concatenate([raw << 4, raw & 0xF0], axis=-1).view(numpy.int8) >> 4
+        weights = raw.view(numpy.int8).reshape(shape).astype(numpy.int64)
+        biases = numpy.frombuffer(BIASES, "<i4", shape[0], 4 * output).astype(numpy.int64)
+        factors = [struct.unpack_from("<iB", MULTIPLIERS, 5 * (output + o)) for o in range(shape[0])]
+        weight, output = weight + size, output + shape[0]
+        return name, dict(weights=weights, biases=biases, factors=factors, **fields)
+
+    layers = []
+    for _ in range(reader.byte()):
         kind = reader.varint()
         if kind in (0, 1, 7):
-            rows, dim = reader.varint(), reader.varint()
-            if kind == 0:
-                table = numpy.frombuffer(EMBEDDINGS, numpy.int8).reshape(rows, dim).astype(numpy.int64)
-            elif kind == 7:
-                parts, centroids, books = reader.varint(), reader.varint(), reader.varint()
-                raw, size = numpy.frombuffer(EMBEDDINGS, numpy.int8), books * centroids * (dim // parts)
-                values = raw[:size].reshape(books, centroids, dim // parts).astype(numpy.int64)
-                codes = raw[size:].view(numpy.uint8).reshape(rows, parts)
-                table = numpy.concatenate([values[part * books // parts][codes[:, part]] for part in range(parts)], axis=1)
-            else:
-                lut = numpy.array([reader.byte() for _ in range(16)], dtype=numpy.uint8).view(numpy.int8).astype(numpy.int64)
-                raw = numpy.frombuffer(EMBEDDINGS, numpy.uint8).reshape(rows, -1)
-                codes = numpy.stack([raw & 15, raw >> 4], axis=-1).reshape(rows, -1)[:, :dim]
-                table = lut[codes]
-            outputs.append(table[ids].reshape(len(ids), dim))
+            layers.append(("embedding", dict(table=embedding(reader, kind))))
         elif kind in (2, 8):
             ins, outs, kernel, dilation, groups = (reader.varint() for _ in range(5))
-            relu, x, n = reader.byte(), outputs[-1], ins // groups
-            if kind == 2:
-                size = outs * kernel * n
-                w = numpy.frombuffer(WEIGHTS, numpy.int8, size, weight).reshape(outs, kernel, n)
-            else:
-                size = outs * kernel * n // 2
-                raw = numpy.frombuffer(WEIGHTS, numpy.uint8, size, weight).reshape(outs, kernel, -1, 4)
-                w = numpy.concatenate([raw << 4, raw & 0xF0], axis=-1).view(numpy.int8) >> 4
-                w = w.reshape(outs, kernel, -1)[:, :, :n]
-            w = w.astype(numpy.int64)
-            b = numpy.frombuffer(BIASES, "<i4", outs, 4 * output).astype(numpy.int64)
-            past = (kernel - 1) * dilation
-            padded = numpy.concatenate([numpy.zeros((past, ins), numpy.int64), x])
-            y = numpy.tile(b, (len(ids), 1))
-            for k in range(kernel):
-                seen = padded[k * dilation : k * dilation + len(ids)]
-                for g in range(groups):
-                    o = slice(g * outs // groups, (g + 1) * outs // groups)
-                    y[:, o] += seen[:, g * n : (g + 1) * n] @ w[o, k].T
-            outputs.append(requantize_all(y, output).clip(0 if relu else -128, 127))
-            weight, output = weight + size, output + outs
+            fields = dict(dilation=dilation, groups=groups, relu=reader.byte())
+            layers.append(weighted("conv", (outs, kernel, ins // groups), 8 if kind == 2 else 4, **fields))
         elif kind == 3:
             source, own, other, relu = reader.byte(), reader.multiplier(), reader.multiplier(), reader.byte()
+            layers.append(("add", dict(source=source, own=own, other=other, relu=relu)))
+        elif kind == 4:
+            layers.append(("relu", {}))
+        elif kind == 5:
+            layers.append(("pool", dict(max=reader.byte(), mean=reader.byte())))
+        else:
+            ins, outs, relu = reader.varint(), reader.varint(), reader.byte()
+            layers.append(weighted("dense", (outs, ins), 8, relu=relu))
+    assert reader.at == len(LAYERS) and weight == len(WEIGHTS) and 4 * output == len(BIASES)
+    return layers
+
+
+def convolved(x, conv):
+    w, past = conv["weights"], (conv["weights"].shape[1] - 1) * conv["dilation"]
+    padded = numpy.concatenate([numpy.zeros((past, x.shape[1]), numpy.int64), x])
+    y = numpy.tile(conv["biases"], (len(x), 1))
+    outs, kernel, n = w.shape
+    for k in range(kernel):
+        seen = padded[k * conv["dilation"] :][: len(x)]
+        for g in range(conv["groups"]):
+            o = slice(g * outs // conv["groups"], (g + 1) * outs // conv["groups"])
+            y[:, o] += seen[:, g * n : (g + 1) * n] @ w[o, k].T
+    return requantize_all(y, conv["factors"]).clip(0 if conv["relu"] else -128, 127)
+
+
+def logits(layers, ids):
+    outputs, features = [], None
+    for index, (name, layer) in enumerate(layers):
+        if name == "embedding":
+            outputs.append(layer["table"][ids].reshape(len(ids), layer["table"].shape[1]))
+        elif name == "conv":
+            outputs.append(convolved(outputs[-1], layer))
+        elif name == "add":
             def scaled(x, m):
                 return numpy.array([requantize(v, m) for v in x.ravel().tolist()], dtype=numpy.int64).reshape(x.shape)
-            total = scaled(outputs[-1], own) + scaled(outputs[source], other)
-            outputs.append(total.clip(0 if relu else -128, 127))
-        elif kind == 4:
+            total = scaled(outputs[-1], layer["own"]) + scaled(outputs[layer["source"]], layer["other"])
+            outputs.append(total.clip(0 if layer["relu"] else -128, 127))
+        elif name == "relu":
             outputs.append(outputs[-1].clip(0))
-        elif kind == 5:
-            is_max, is_mean, x, n = reader.byte(), reader.byte(), outputs[-1], len(ids)
-            parts = []
-            if is_max:
+        elif name == "pool":
+            x, n, parts = outputs[-1], len(ids), []
+            if layer["max"]:
                 parts.append(256 * x.max(axis=0) if n else numpy.zeros(x.shape[1], numpy.int64))
-            if is_mean:
+            if layer["mean"]:
                 parts.append((512 * x.sum(axis=0) + n) // (2 * n) if n else numpy.zeros(x.shape[1], numpy.int64))
             features = numpy.concatenate(parts)
         else:
-            ins, outs, relu = reader.varint(), reader.varint(), reader.byte()
-            w = numpy.frombuffer(WEIGHTS, numpy.int8, ins * outs, weight).reshape(outs, ins).astype(numpy.int64)
-            b = numpy.frombuffer(BIASES, "<i4", outs, 4 * output).astype(numpy.int64)
-            features = requantize_all(w @ features + b, output)
-            if relu:
+            features = requantize_all(layer["weights"] @ features + layer["biases"], layer["factors"])
+            if layer["relu"]:
                 features = features.clip(0)
-            if index + 1 < count:
+            if index + 1 < len(layers):
                 features = features.clip(-32768, 32767)
-            weight, output = weight + ins * outs, output + outs
-    assert reader.at == len(LAYERS) and weight == len(WEIGHTS) and 4 * output == len(BIASES)
     return features.tolist()
 
 
-TOKENIZER = tokenizer()
-lines = (ROOT / "models/data/sst2.dev.tsv").read_text().splitlines()[1:]
-texts = [line.split("\t")[1] for line in lines]
-texts += ["", "A", "unbelievably GOOD!!!", "naïve Café 日本語 👍", "not bad , not good " * 60, "\u0000\ufffd", "x" * 101]
-rows = []
-for text in texts:
-    ids = TOKENIZER.encode(text).ids
-    rows.append({"text": text, "ids": ids, "logits": logits(ids)})
-versions = {m.__name__: m.__version__ for m in (numpy, tokenizers)}
-lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-head = json.dumps({"made_by": "tests/golden/student.py", "versions": versions})[:-1]
-(pathlib.Path(__file__).parent / "student.json").write_text(f'{head}, "rows": [\n{lines}\n]}}\n')
+def dev():
+    """The labels and texts of SST-2 dev."""
+    lines = (ROOT / "models/data/sst2.dev.tsv").read_text().splitlines()[1:]
+    return zip(*(line.split("\t") for line in lines))
+
+
+def main():
+    made, layers, rows = tokenizer(), network(), []
+    _, texts = dev()
+    more = ["", "A", "unbelievably GOOD!!!", "naïve Café 日本語 👍", "not bad , not good " * 60, "\u0000\ufffd", "x" * 101]
+    for text in [*texts, *more]:
+        ids = made.encode(text).ids
+        rows.append({"text": text, "ids": ids, "logits": logits(layers, ids)})
+    versions = {m.__name__: m.__version__ for m in (numpy, tokenizers)}
+    lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    head = json.dumps({"made_by": "tests/golden/student.py", "versions": versions})[:-1]
+    (pathlib.Path(__file__).parent / "student.json").write_text(f'{head}, "rows": [\n{lines}\n]}}\n')
+
+
+if __name__ == "__main__":
+    main()
