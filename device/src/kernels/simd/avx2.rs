@@ -52,12 +52,13 @@ impl Instructions for Avx2 {
         row_bytes: usize,
         windows: &[Window; BLOCK],
     ) -> Sums {
-        let mut all = [[0; OUTPUTS]; BLOCK];
-        for (output, row) in rows.chunks_exact(row_bytes).enumerate() {
-            let mut sums = [_mm256_setzero_si256(); POSITIONS];
-            for start in (0..row.len()).step_by(LOAD) {
+        let mut totals = [_mm_setzero_si128(); OUTPUTS];
+        for (output, total) in totals.iter_mut().enumerate() {
+            let row = &rows[output * row_bytes..];
+            let mut sums = [_mm256_setzero_si256(); BLOCK];
+            for start in (0..row_bytes).step_by(LOAD) {
                 let [first, second] = weights::<INT4>(&row[start..]);
-                for (sum, window) in sums.iter_mut().zip(windows) {
+                for (sum, window) in sums.iter_mut().zip(windows).take(POSITIONS) {
                     // SAFETY: windows reach as far as the rows, in steps.
                     let products = unsafe {
                         if INT4 {
@@ -69,15 +70,13 @@ impl Instructions for Avx2 {
                     *sum = _mm256_add_epi32(*sum, products);
                 }
             }
-            for (all, sum) in all.iter_mut().zip(sums) {
-                all[output] = total(sum);
-            }
+            *total = lanes_added(sums);
         }
-        all
+        by_position(totals)
     }
 }
 
-/// The next weights, 0 behind the end of the row: of 4 bits those in lower halves without sign and those in upper ones; of 8 bits
+/// The next weights, or what is behind the row: of 4 bits those in lower halves without sign and those in upper ones; of 8 bits
 /// the first half and the second one, widened.
 #[inline]
 #[target_feature(enable = "avx2")]
@@ -142,14 +141,29 @@ unsafe fn products_int8(first: __m256i, second: __m256i, inputs: *const __m256i)
     )
 }
 
-/// The sum of the lanes.
+/// The sum of the lanes of each sum.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn total(sum: __m256i) -> i32 {
-    let halves = _mm_add_epi32(
-        _mm256_castsi256_si128(sum),
-        _mm256_extracti128_si256::<1>(sum),
-    );
-    let pairs = _mm_add_epi32(halves, _mm_unpackhi_epi64(halves, halves));
-    _mm_cvtsi128_si32(pairs).wrapping_add(_mm_extract_epi32::<1>(pairs))
+fn lanes_added([a, b, c, d]: [__m256i; BLOCK]) -> __m128i {
+    let halves = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    _mm_add_epi32(
+        _mm256_castsi256_si128(halves),
+        _mm256_extracti128_si256::<1>(halves),
+    )
+}
+
+/// What each output has at each position, by position.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn by_position([a, b, c, d]: [__m128i; OUTPUTS]) -> Sums {
+    let (ab, cd) = (_mm_unpacklo_epi32(a, b), _mm_unpacklo_epi32(c, d));
+    let (later_ab, later_cd) = (_mm_unpackhi_epi32(a, b), _mm_unpackhi_epi32(c, d));
+    let positions = [
+        _mm_unpacklo_epi64(ab, cd),
+        _mm_unpackhi_epi64(ab, cd),
+        _mm_unpacklo_epi64(later_ab, later_cd),
+        _mm_unpackhi_epi64(later_ab, later_cd),
+    ];
+    // SAFETY: both are 64 bytes that hold any values.
+    unsafe { core::mem::transmute::<[__m128i; BLOCK], Sums>(positions) }
 }

@@ -42,11 +42,11 @@ trait Instructions {
     /// What each weight is too large by, of 4 bits or of 8.
     fn offset(is_int4: bool) -> i32;
 
-    /// Sums of products of the rows of some outputs, one after the other, and each of the first `POSITIONS` windows; others are not
-    /// looked at.
+    /// Sums of products of some outputs' rows of weights, with which `rows` begins, and each of the first `POSITIONS` windows; others
+    /// are not looked at.
     ///
     /// # Safety
-    /// The processor has the instructions. The windows have been written as far as the rows reach, in steps.
+    /// The processor has the instructions. The windows have been written as far as the rows reach, in steps, with zeros behind them.
     unsafe fn sums<const INT4: bool, const POSITIONS: usize>(
         rows: &[u8],
         row_bytes: usize,
@@ -236,7 +236,7 @@ unsafe fn convolve_windows<I: Instructions, const INT4: bool, const POSITIONS: u
         let Some(scales) = Scales::of(conv, first) else {
             return;
         };
-        let rows = &weights[first * row_bytes..][..OUTPUTS * row_bytes];
+        let rows = &weights[first * row_bytes..];
         // SAFETY: as above.
         let (sums, usual) = unsafe {
             let sums = I::sums::<INT4, POSITIONS>(rows, row_bytes, windows);

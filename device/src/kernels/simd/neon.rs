@@ -52,9 +52,10 @@ impl<const DOT: bool> Instructions for Neon<DOT> {
         windows: &[Window; BLOCK],
     ) -> Sums {
         let mut all = [[0; OUTPUTS]; BLOCK];
-        for (output, row) in rows.chunks_exact(row_bytes).enumerate() {
+        for output in 0..OUTPUTS {
+            let row = &rows[output * row_bytes..];
             let mut sums = [vdupq_n_s32(0); POSITIONS];
-            for start in (0..row.len()).step_by(BYTES) {
+            for start in (0..row_bytes).step_by(BYTES) {
                 let weights = load(&row[start..]);
                 for (sum, window) in sums.iter_mut().zip(windows) {
                     let window = window.0.as_ptr().cast::<i8>();
@@ -81,7 +82,7 @@ impl<const DOT: bool> Instructions for Neon<DOT> {
     }
 }
 
-/// Weights, 0 behind the end of the row.
+/// The next weights, or what is behind the row.
 #[inline]
 #[target_feature(enable = "neon")]
 fn load(rest: &[u8]) -> int8x16_t {
