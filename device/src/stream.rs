@@ -41,7 +41,7 @@ impl<'a> Stream<'a> {
     pub(crate) fn reset(&mut self, model: &Model<'_>) {
         (self.tokens, self.waiting) = (0, 0);
         let parts = self.parts(model);
-        parts.work.fill(0);
+        kernels::clear(parts.work);
         parts.maxima.fill(i8::MIN);
         parts.sums.fill(0);
     }
@@ -111,8 +111,7 @@ impl<'a> Stream<'a> {
         let Parts { work, maxima, sums } = self.parts(model);
         let arena: &mut [i8] = bytemuck::cast_slice_mut(work);
         let buffers = model.buffers();
-        for (index, layer) in model.layers().enumerate().skip(1).take(buffers.len()) {
-            let input = buffers[index - 1];
+        for (layer, (index, input)) in model.layers().skip(1).zip((1..).zip(buffers)) {
             let Some(own) = buffers.get(index) else {
                 let start = input.offset + input.history * input.width;
                 kernels::pool(&arena[start..start + count * input.width], maxima, sums);
@@ -129,13 +128,13 @@ impl<'a> Stream<'a> {
             if !matches!(layer, Layer::Conv1d(_)) && own.offset != input.offset {
                 output.copy_from_slice(&earlier[present(index - 1)]);
             }
-            match layer {
+            match &layer {
                 Layer::Conv1d(conv) => {
                     let end = input.offset + (input.history + count) * input.width;
-                    kernels::conv1d(&conv, &earlier[input.offset..end], output);
+                    kernels::conv1d(conv, &earlier[input.offset..end], output);
                 }
                 Layer::ResidualAdd(add) => {
-                    kernels::residual_add(&add, output, &earlier[present(add.from)]);
+                    kernels::residual_add(add, output, &earlier[present(add.from)]);
                 }
                 Layer::Relu => kernels::relu(output),
                 Layer::Embedding(_) | Layer::Pool { .. } | Layer::Dense(_) => {}
@@ -148,7 +147,7 @@ impl<'a> Stream<'a> {
                 continue;
             }
             end = buffer.offset + buffer.bytes();
-            forget(
+            kernels::forget(
                 &mut arena[buffer.offset..end],
                 count * buffer.width,
                 buffer.history * buffer.width,
@@ -167,17 +166,5 @@ impl<'a> Stream<'a> {
             maxima: &mut bytemuck::cast_slice_mut(maxima)[..width],
             sums: &mut bytemuck::cast_slice_mut(sums)[..width],
         }
-    }
-}
-
-/// Moves the `kept` values behind the first `gone` to the front. In stretches that don't overlap: this is the only place that
-/// would want `memmove`, which takes a good part of a kilobyte of flash.
-fn forget(values: &mut [i8], gone: usize, kept: usize) {
-    let mut start = 0;
-    while start < kept {
-        let count = gone.min(kept - start);
-        let (to, from) = values[start..].split_at_mut(gone);
-        to[..count].copy_from_slice(&from[..count]);
-        start += count;
     }
 }

@@ -49,29 +49,23 @@ fn random_networks_give_the_same_logits_on_every_core() {
     });
 }
 
-/// A network whose convolution has the largest sums that there are, with inputs and weights of one value each.
-fn largest(bits: u8, channels: usize, input: i8, weight: i8) -> ModelSpec {
-    let rows = random::VOCABULARY.pieces.len();
-    let (outputs, kernel) = (3, 2);
-    let multiplier = Multiplier::new(1 << 30, 43).unwrap();
+/// A network of an embedding with this table, a convolution, and a head that hides no difference.
+fn around(table: Vec<i8>, conv: LayerSpec) -> ModelSpec {
+    let LayerSpec::Conv1d {
+        in_channels,
+        out_channels: outputs,
+        ..
+    } = conv
+    else {
+        unreachable!()
+    };
     let layers = vec![
         LayerSpec::Embedding {
-            rows,
-            dim: channels,
-            table: TableSpec::Int8(vec![input; rows * channels]),
+            rows: random::VOCABULARY.pieces.len(),
+            dim: in_channels,
+            table: TableSpec::Int8(table),
         },
-        LayerSpec::Conv1d {
-            in_channels: channels,
-            out_channels: outputs,
-            kernel,
-            dilation: 3,
-            groups: 1,
-            relu: false,
-            bits,
-            weights: vec![weight; outputs * kernel * channels],
-            biases: vec![5; outputs],
-            multipliers: vec![multiplier; outputs],
-        },
+        conv,
         LayerSpec::Pool {
             max: true,
             mean: true,
@@ -80,7 +74,7 @@ fn largest(bits: u8, channels: usize, input: i8, weight: i8) -> ModelSpec {
             inputs: 2 * outputs,
             outputs: 2,
             relu: false,
-            weights: (1..=4 * outputs as i8).collect(),
+            weights: (1..=4 * outputs).map(|weight| weight as i8).collect(),
             biases: vec![1, -1],
             multipliers: vec![Multiplier::ONE; 2],
         },
@@ -95,6 +89,26 @@ fn largest(bits: u8, channels: usize, input: i8, weight: i8) -> ModelSpec {
     }
 }
 
+/// A network whose convolution has the largest sums that there are, with inputs and weights of one value each.
+fn largest(bits: u8, channels: usize, input: i8, weight: i8) -> ModelSpec {
+    let rows = random::VOCABULARY.pieces.len();
+    let (outputs, kernel) = (3, 2);
+    let multiplier = Multiplier::new(1 << 30, 43).unwrap();
+    let conv = LayerSpec::Conv1d {
+        in_channels: channels,
+        out_channels: outputs,
+        kernel,
+        dilation: 3,
+        groups: 1,
+        relu: false,
+        bits,
+        weights: vec![weight; outputs * kernel * channels],
+        biases: vec![5; outputs],
+        multipliers: vec![multiplier; outputs],
+    };
+    around(vec![input; rows * channels], conv)
+}
+
 #[test]
 fn no_core_loses_a_bit_of_the_largest_sums() {
     let texts = ["a b good bad film", "a"].map(|text| text.as_bytes().to_vec());
@@ -107,6 +121,47 @@ fn no_core_loses_a_bit_of_the_largest_sums() {
                         for input in [-128, 127] {
                             check(core, &largest(bits, channels, input, weight), texts);
                         }
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn channels_by_themselves_give_the_same_logits_on_every_core() {
+    let rows = random::VOCABULARY.pieces.len();
+    // They end at each place of a block.
+    let words = ["film", "a", "bad", "good", "b", ".", "!", "film", "unknown"];
+    let texts: Vec<_> = (0..=words.len())
+        .map(|count| words[..count].join(" ").into_bytes())
+        .collect();
+    std::thread::scope(|scope| {
+        for core in CORES {
+            let texts = &texts;
+            scope.spawn(move || {
+                let mut runner = TestRunner::deterministic();
+                for width in [1, 3, 8, 28] {
+                    for (kernel, dilation) in [(5, 1), (5, 1), (5, 2), (1, 1), (3, 1), (6, 3)] {
+                        let mut random = |outputs, width| {
+                            let values = random::linear(outputs, width).new_tree(&mut runner);
+                            values.unwrap().current()
+                        };
+                        let (table, ..) = random(rows, width);
+                        let (weights, biases, multipliers) = random(width, kernel);
+                        let conv = LayerSpec::Conv1d {
+                            in_channels: width,
+                            out_channels: width,
+                            kernel,
+                            dilation,
+                            groups: width,
+                            relu: biases[0] > 0,
+                            bits: 8,
+                            weights,
+                            biases,
+                            multipliers,
+                        };
+                        check(core, &around(table, conv), texts);
                     }
                 }
             });

@@ -93,9 +93,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
             change.unwrap_or_default()
         );
         boards.insert((*board).to_owned(), counts);
-        let of_layers = layers::count(|model, texts| {
-            let mut file = tempfile::NamedTempFile::new()?;
-            file.write_all(model)?;
+        let of_layers = layers::count(board, |model, texts| {
+            let file = layers::file(model)?;
             let path = file.path().to_str().context("a path that is no text")?;
             let answers = self::answers(board, path, texts)?;
             Ok(answers.iter().map(|answer| answer.instructions).collect())

@@ -1,6 +1,7 @@
 //! Networks of one layer more and one less, whose difference in instructions is that of the layer.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,8 @@ use thimble_shared::fixed::Multiplier;
 use thimble_shared::format::{LayerSpec, ModelSpec, TableSpec};
 use thimble_shared::tokenizer::Normalization;
 use thimble_shared::vocab::build_vocabulary;
+
+use crate::profile;
 
 /// Positions of the text.
 const POSITIONS: u64 = 32;
@@ -21,7 +24,11 @@ pub(crate) struct Layer {
 }
 
 /// Counts the layers on a board: `count` runs a model on two texts and tells their instructions.
+///
+/// There is always a pooling, so what it takes is no difference of networks. It is counted by the emulator's trace: the instructions
+/// of its kernel that 64 positions take beyond 32.
 pub(crate) fn count(
+    board: &str,
     count: impl Fn(&[u8], &str) -> anyhow::Result<Vec<u64>>,
 ) -> anyhow::Result<BTreeMap<String, Layer>> {
     let text = format!("\n{}\n", "a ".repeat(POSITIONS as usize).trim_end());
@@ -54,9 +61,9 @@ pub(crate) fn count(
         ("residual add, 96 channels", 96, residual_add(), 96),
     ];
     let mut counts = BTreeMap::new();
-    for (name, width, layer, operations) in cases {
+    let mut add = |name: &str, instructions: u64, operations: u64| {
         let layer = Layer {
-            instructions: of(width, vec![layer])? - of(width, vec![])?,
+            instructions,
             operations: operations * POSITIONS,
         };
         println!(
@@ -65,8 +72,27 @@ pub(crate) fn count(
             layer.operations as f64 / layer.instructions as f64
         );
         counts.insert(name.to_owned(), layer);
+    };
+    for (name, width, layer, operations) in cases {
+        let instructions = of(width, vec![layer])? - of(width, vec![])?;
+        add(name, instructions, operations);
     }
+    let model = file(&model(96, vec![])?)?;
+    let pooling = |positions: u64| {
+        let text = "a ".repeat(positions as usize);
+        let counts = profile::count(board, model.path(), &[&text])?;
+        anyhow::Ok(profile::sum(&counts, profile::Part::Pooling))
+    };
+    let instructions = pooling(2 * POSITIONS)? - pooling(POSITIONS)?;
+    add("max and mean pooling, 96 channels", instructions, 96);
     Ok(counts)
+}
+
+/// A model as a file.
+pub(crate) fn file(model: &[u8]) -> anyhow::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new()?;
+    file.write_all(model)?;
+    Ok(file)
 }
 
 fn conv(in_channels: usize, out_channels: usize, groups: usize, bits: u8) -> LayerSpec {
@@ -77,7 +103,8 @@ fn conv(in_channels: usize, out_channels: usize, groups: usize, bits: u8) -> Lay
         kernel,
         dilation: 1,
         groups,
-        relu: true,
+        // A separable convolution has its ReLU behind the second part.
+        relu: groups == 1,
         bits,
         weights: (0..out_channels * kernel * in_channels / groups)
             .map(|i| (i % range) as i32 - range as i32 / 2)

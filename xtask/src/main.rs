@@ -10,7 +10,9 @@ mod gpu;
 mod layers;
 mod licences;
 mod linux;
+mod profile;
 mod size;
+mod source;
 
 use clap::{Parser, Subcommand};
 
@@ -54,6 +56,15 @@ enum Task {
     },
     /// Count the instructions of texts in the emulator and write device/counts.toml
     Count,
+    /// Show which part of a session takes how many instructions in the emulator, and hold all but the convolutions to their bar
+    Profile {
+        /// Name of an emulated board
+        #[arg(default_value = "mps2-an386")]
+        board: String,
+        /// Show functions as well
+        #[arg(long)]
+        detail: bool,
+    },
     /// Check that a Vulkan device computes what the processor computes; builds for minutes, and is no part of `ci`
     GpuCheck {
         /// Have apt-get install Vulkan's loader and Mesa's software device
@@ -82,6 +93,7 @@ fn main() -> anyhow::Result<()> {
             ram,
         } => size::run(&boards, detail, ram),
         Task::Count => count::run(),
+        Task::Profile { board, detail } => profile::run(&board, detail),
         Task::GpuCheck { install } => gpu::run(install),
         Task::C { check } => c::run(check),
         Task::Linux => linux::run(),

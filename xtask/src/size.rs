@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 
-use addr2line::Loader;
-use anyhow::{Context, anyhow, ensure};
-use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
+use anyhow::{Context, ensure};
+use object::{Object, ObjectSection, SectionKind};
 
-/// The parts of an image, in the order of the report, and the source files or symbols that they are known by. The first match
-/// counts.
-const PARTS: &[(Part, &[&str])] = &[
+use crate::source::{Marks, Source, by_name};
+
+/// What the parts of an image are known by.
+const MARKS: &Marks<Part> = &[
     (
         Part::Tokenizer,
         &[
@@ -231,27 +231,7 @@ pub(crate) fn measure(elf: &Path) -> anyhow::Result<Size> {
         )
     })?;
     let file = object::File::parse(&*bytes)?;
-    let lines = Loader::new(elf).map_err(|error| anyhow!("{}: {error}", elf.display()))?;
-    let mut symbols: Vec<(u64, u64, String)> = file
-        .symbols()
-        .filter(|symbol| matches!(symbol.kind(), SymbolKind::Text | SymbolKind::Data))
-        .filter(|symbol| symbol.size() > 0)
-        .map(|symbol| {
-            let name = symbol.name().unwrap_or_default();
-            let start = symbol.address() & !u64::from(symbol.kind() == SymbolKind::Text);
-            (
-                start,
-                symbol.size(),
-                format!("{:#}", rustc_demangle::demangle(name)),
-            )
-        })
-        .collect();
-    symbols.sort();
-    let symbol_at = |address: u64| {
-        let behind = symbols.partition_point(|(start, ..)| *start <= address);
-        let (start, size, name) = symbols.get(behind.checked_sub(1)?)?;
-        (address < start + size).then_some(name.as_str())
-    };
+    let source = Source::new(elf, &file)?;
     let mut size = Size::default();
     for section in file.sections() {
         let code = section.kind() == SectionKind::Text;
@@ -264,46 +244,18 @@ pub(crate) fn measure(elf: &Path) -> anyhow::Result<Size> {
         }
         // Thumb instructions are made of halfwords.
         for address in (section.address()..section.address() + section.size()).step_by(2) {
-            let symbol = symbol_at(address);
-            let (part, detail) = match symbol {
-                _ if section.name() == Ok(".vector_table") => {
-                    (Part::StartUp, "vector table".to_owned())
-                }
-                Some(symbol) if code => place(&lines, address, symbol)?,
-                Some(symbol) => match by_name(symbol) {
-                    Some(part) => (part, symbol.to_owned()),
-                    None => (Part::Constants, symbol.to_owned()),
-                },
-                None => (
-                    if code { Part::Library } else { Part::Constants },
-                    "unnamed".to_owned(),
-                ),
+            let symbol = source.symbol(address).unwrap_or("unnamed");
+            let (part, detail) = if section.name() == Ok(".vector_table") {
+                (Part::StartUp, "vector table".to_owned())
+            } else if code {
+                let library = || (Part::Library, symbol.to_owned());
+                source.part(address, MARKS)?.unwrap_or_else(library)
+            } else {
+                let part = by_name(MARKS, symbol).unwrap_or(Part::Constants);
+                (part, symbol.to_owned())
             };
             size.add(part, detail, 2);
         }
     }
     Ok(size)
-}
-
-/// Whose an instruction is: the innermost function inlined there that is a part's own, else the symbol's, else a library's.
-fn place(lines: &Loader, address: u64, symbol: &str) -> anyhow::Result<(Part, String)> {
-    let mut frames = lines
-        .find_frames(address)
-        .map_err(|error| anyhow!("{error}"))?;
-    while let Some(frame) = frames.next().map_err(|error| anyhow!("{error}"))? {
-        if let Some(file) = frame.location.and_then(|location| location.file)
-            && let Some(part) = by_name(file)
-        {
-            let file = file.rsplit_once("/../").map_or(file, |(_, file)| file);
-            return Ok((part, file.to_owned()));
-        }
-    }
-    Ok((by_name(symbol).unwrap_or(Part::Library), symbol.to_owned()))
-}
-
-fn by_name(name: &str) -> Option<Part> {
-    PARTS
-        .iter()
-        .find(|(_, marks)| marks.iter().any(|mark| name.contains(mark)))
-        .map(|&(part, _)| part)
 }

@@ -16,8 +16,8 @@ use super::{scaled, to_int8};
 /// `t + history`, its own position. No sum leaves an `i32`: the model was checked for that when it was parsed.
 pub fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
     #[cfg(kernel)]
-    if super::arm::fits(conv) {
-        return super::arm::conv1d(conv, input, output);
+    if super::arm::conv1d(conv, input, output) {
+        return;
     }
     #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
     if super::simd::KERNELS

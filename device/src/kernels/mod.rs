@@ -6,6 +6,7 @@
 mod arm;
 mod conv1d;
 mod dense;
+mod memory;
 mod pointwise;
 mod pool;
 #[cfg(any(target_arch = "aarch64", target_arch = "x86_64"))]
@@ -14,6 +15,7 @@ pub mod simd;
 
 pub use conv1d::conv1d;
 pub use dense::dense;
+pub use memory::{clear, forget};
 pub use pointwise::{relu, residual_add};
 pub use pool::{features, pool};
 #[cfg(target_arch = "x86_64")]
@@ -30,17 +32,6 @@ fn scaled(value: i32, multiplier: Multiplier) -> i32 {
         return arm::requantize_by_halves(value, multiplier);
     }
     requantize(value, multiplier)
-}
-
-/// [`scaled`], what is usual of it in place where the core has the multiplication for that.
-#[cfg(kernel)]
-#[inline(always)]
-fn rescaled(value: i32, multiplier: Multiplier) -> i32 {
-    if multiplier.shift() > 32 && !cfg!(kernel = "v6m") {
-        requantize(value, multiplier)
-    } else {
-        scaled(value, multiplier)
-    }
 }
 
 /// Runs plain code.

@@ -9,6 +9,10 @@
 /// At most `MAX_TOKENS` positions a text, so that no sum leaves an `i32`.
 #[inline(never)]
 pub fn pool(input: &[i8], maxima: &mut [i8], sums: &mut [i32]) {
+    #[cfg(kernel = "dsp")]
+    if super::arm::pool(input, maxima, sums) {
+        return;
+    }
     for position in input.chunks_exact(maxima.len()) {
         for ((maximum, sum), &value) in maxima.iter_mut().zip(sums.iter_mut()).zip(position) {
             *maximum = (*maximum).max(value);

@@ -36,7 +36,8 @@ fn int8s(count: usize) -> impl Strategy<Value = Vec<i8>> {
     prop::collection::vec(any::<i8>(), count)
 }
 
-fn linear(
+/// Weights, biases and multipliers of a layer.
+pub fn linear(
     outputs: usize,
     width: usize,
 ) -> impl Strategy<Value = (Vec<i8>, Vec<i32>, Vec<Multiplier>)> {
@@ -142,13 +143,14 @@ fn more(layers: Vec<LayerSpec>, widths: Vec<usize>, left: usize) -> BoxedStrateg
         .collect();
     let (for_conv, for_add) = (layers.clone(), layers.clone());
     let (widths_conv, widths_same) = (widths.clone(), widths);
-    let shape = (1usize..4, 1usize..5, 1usize..4, 1usize..4);
+    // With 0 groups, each channel is convolved by itself.
+    let shape = (0usize..4, 1usize..7, 1usize..4, 1usize..4);
     let conv = (shape, any::<bool>(), select(vec![4, 8])).prop_flat_map(
         move |((groups, kernel, dilation, factor), relu, bits)| {
-            let groups = if width.is_multiple_of(groups) {
-                groups
-            } else {
-                1
+            let groups = match groups {
+                0 => width,
+                groups if width.is_multiple_of(groups) => groups,
+                _ => 1,
             };
             // 4-bit weights want one group of channels, in eights.
             let bits = if groups == 1 && width.is_multiple_of(8) {
@@ -157,10 +159,10 @@ fn more(layers: Vec<LayerSpec>, widths: Vec<usize>, left: usize) -> BoxedStrateg
                 8
             };
             // Outputs that a layer with 4-bit weights may follow are as frequent as others.
-            let out_channels = if factor == 3 {
-                8 * groups
-            } else {
-                groups * factor
+            let out_channels = match factor {
+                3 if groups < 4 => 8 * groups,
+                2 if width <= 40 => 2 * groups,
+                _ => groups,
             };
             let (layers, mut widths) = (for_conv.clone(), widths_conv.clone());
             widths.push(out_channels);

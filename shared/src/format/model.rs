@@ -257,24 +257,24 @@ impl<'a> Model<'a> {
                 })
             }
             Record::Conv1d(shape) | Record::Conv1d4(shape) => {
-                let (biases, multipliers) = outputs(shape.out_channels.into());
-                let stored = match placed.record {
-                    Record::Conv1d4(_) => Weights::Int4,
-                    _ => Weights::Int8,
-                };
-                let mut conv = Conv1d {
-                    in_channels: shape.in_channels.into(),
-                    out_channels: shape.out_channels.into(),
-                    kernel: shape.kernel.into(),
+                let (in_channels, groups) = (shape.in_channels.into(), shape.groups.into());
+                let (out_channels, kernel) = (shape.out_channels.into(), shape.kernel.into());
+                let (biases, multipliers) = outputs(out_channels);
+                let count: usize = out_channels * kernel * (in_channels / groups);
+                Layer::Conv1d(Conv1d {
+                    in_channels,
+                    out_channels,
+                    kernel,
                     dilation: shape.dilation.into(),
-                    groups: shape.groups.into(),
+                    groups,
                     relu: shape.relu,
-                    weights: stored(&[]),
+                    weights: match placed.record {
+                        Record::Conv1d4(_) => Weights::Int4(weights(count / 2)),
+                        _ => Weights::Int8(weights(count)),
+                    },
                     biases,
                     multipliers,
-                };
-                conv.weights = stored(weights(conv.out_channels * conv.row_bytes()));
-                Layer::Conv1d(conv)
+                })
             }
             Record::ResidualAdd {
                 from,

@@ -3,22 +3,17 @@
 //! Of four channels, the widened inputs are the even ones of the positions one after the other, then the odd ones, 16 bits each,
 //! as SXTB16 takes them out of a word of weights.
 
-use core::arch::{asm, naked_asm};
-use core::slice;
+use core::arch::naked_asm;
+use core::num::NonZeroUsize;
 
 use thimble_shared::format::BLOCK;
 
-use super::{GROUP, Loops, WIDE};
-
-/// Channels of a word.
-const QUAD: usize = 4;
-/// Words of the widened inputs of a quad.
-const QUAD_WORDS: usize = 2 * BLOCK;
+use super::{GROUP, Loops, most_groups};
 
 pub(super) const INT8: Loops = Loops {
-    group_bytes: GROUP,
-    group_words: GROUP / QUAD * QUAD_WORDS,
-    most_groups: WIDE / (GROUP / QUAD * QUAD_WORDS),
+    group_bytes: NonZeroUsize::new(GROUP).unwrap(),
+    words: 2,
+    most_groups: most_groups(2),
     widen,
     add_products: add_products_int8,
     shift: 0,
@@ -26,50 +21,11 @@ pub(super) const INT8: Loops = Loops {
 
 /// 4-bit weights are taken for 16 times themselves.
 pub(super) const INT4: Loops = Loops {
-    group_bytes: GROUP / 2,
+    group_bytes: NonZeroUsize::new(GROUP / 2).unwrap(),
     add_products: add_products_int4,
     shift: 4,
     ..INT8
 };
-
-/// Safe if [`Widen`](super::Widen) is.
-unsafe extern "C" fn widen(positions: &[*const i8; BLOCK], wide: *mut u32, channels: usize) {
-    // SAFETY: so the caller says.
-    let ([a, b, c, d], wide) = unsafe {
-        (
-            positions.map(|position| slice::from_raw_parts(position, channels)),
-            slice::from_raw_parts_mut(wide, channels / QUAD * QUAD_WORDS),
-        )
-    };
-    let (a, b) = (a.as_chunks().0.iter(), b.as_chunks().0.iter());
-    let (c, d) = (c.as_chunks().0.iter(), d.as_chunks().0.iter());
-    let wide = wide.as_chunks_mut::<QUAD_WORDS>().0;
-    for ((((a, b), c), d), wide) in a.zip(b).zip(c).zip(d).zip(wide) {
-        (wide[0], wide[BLOCK]) = even_and_odd(*a);
-        (wide[1], wide[BLOCK + 1]) = even_and_odd(*b);
-        (wide[2], wide[BLOCK + 2]) = even_and_odd(*c);
-        (wide[3], wide[BLOCK + 3]) = even_and_odd(*d);
-    }
-}
-
-/// Channels 0 and 2, and 1 and 3, 16 bits each.
-#[inline(always)]
-fn even_and_odd(quad: [i8; QUAD]) -> (u32, u32) {
-    let word: u32 = bytemuck::cast(quad);
-    let (even, odd): (u32, u32);
-    // SAFETY: two instructions that compute a register from another.
-    unsafe {
-        asm!(
-            "sxtb16 {even}, {word}",
-            "sxtb16 {odd}, {word}, ror #8",
-            word = in(reg) word,
-            even = out(reg) even,
-            odd = lateout(reg) odd,
-            options(pure, nomem, nostack, preserves_flags),
-        );
-    }
-    (even, odd)
-}
 
 /// Has the assembler, which goes by the target alone, know the extension.
 macro_rules! CPU {
@@ -77,6 +33,7 @@ macro_rules! CPU {
         concat!(".cpu ", env!("KERNEL_CPU"))
     };
 }
+pub(super) use CPU;
 
 /// The products of a quad: its weights are bytes of the register `weights`.
 macro_rules! quad {
@@ -102,8 +59,34 @@ macro_rules! quad {
     };
 }
 
-// SAFETY of both: as `AddProducts` demands, they read whole groups of `weights` and of `wide`, write only `sums` and their own part of
-// the stack, arguments among it, and keep the registers that the procedure call standard (Arm IHI 0042) wants kept.
+// SAFETY of what follows: as `Widen` and `AddProducts` demand, these read whole groups and write what becomes of them and their own
+// part of the stack, arguments among it, and keep the registers that the procedure call standard (Arm IHI 0042) wants kept.
+
+#[unsafe(naked)]
+unsafe extern "C" fn widen(positions: &[*const i8; BLOCK], wide: *mut u32, channels: usize) {
+    naked_asm!(
+        CPU!(),
+        "push {{r4-r11, lr}}",
+        "ldm r0, {{r3-r6}}",
+        "1:",
+        "ldr r8, [r3], #4",
+        "ldr r9, [r4], #4",
+        "ldr r10, [r5], #4",
+        "ldr r11, [r6], #4",
+        "sxtb16 r0, r8",
+        "sxtb16 r7, r9",
+        "sxtb16 r12, r10",
+        "sxtb16 lr, r11",
+        "stm r1!, {{r0, r7, r12, lr}}",
+        ".irp position, r8, r9, r10, r11",
+        "sxtb16 \\position, \\position, ror #8",
+        ".endr",
+        "stm r1!, {{r8-r11}}",
+        "subs r2, r2, #4",
+        "bne 1b",
+        "pop {{r4-r11, pc}}",
+    )
+}
 
 #[unsafe(naked)]
 unsafe extern "C" fn add_products_int8(

@@ -1,5 +1,6 @@
-//! Convolution on Cortex-M: the four positions of a block share each weight that is loaded.
+//! Kernels in the instructions of Cortex-M cores.
 //!
+//! In a convolution the four positions of a block share each weight that is loaded.
 //! Weights are taken in their order in the model file, a stretch of channels (and taps, which follow each other) at a time. What
 //! the positions have in that stretch is first brought into the form that the core multiplies best, side by side; then a loop in
 //! assembler, the only part that differs from core to core, runs through the stretch for one output after the other.
@@ -47,6 +48,19 @@ macro_rules! next_output {
 mod dsp;
 #[cfg(kernel = "dsp")]
 use dsp as core_loops;
+mod memory;
+#[cfg(kernel = "dsp")]
+mod outputs;
+#[cfg(kernel = "dsp")]
+use outputs::store;
+#[cfg(kernel = "dsp")]
+mod pool;
+#[cfg(kernel = "dsp")]
+pub(super) use pool::pool;
+#[cfg(not(kernel = "dsp"))]
+mod store;
+#[cfg(not(kernel = "dsp"))]
+use store::store;
 #[cfg(kernel = "v6m")]
 mod v6m;
 #[cfg(kernel = "v6m")]
@@ -58,11 +72,13 @@ use v7m as core_loops;
 #[cfg(not(kernel = "dsp"))]
 mod words;
 
-use core::ops::Range;
+pub(super) use memory::{clear, move_words};
 
+use core::mem::MaybeUninit;
+use core::num::NonZeroUsize;
+
+use thimble_shared::fixed::Multiplier;
 use thimble_shared::format::{BLOCK, Conv1d, Weights};
-
-use super::{rescaled, to_int8};
 
 /// Channels that loops take in a turn: a group of 4-bit weights.
 const GROUP: usize = thimble_shared::format::INT4_GROUP;
@@ -80,17 +96,22 @@ const OUTPUTS: usize = WORDS_AND_OUTPUTS.1;
 /// How a core multiplies with weights of one kind.
 struct Loops {
     /// Bytes of a group of weights.
-    group_bytes: usize,
-    /// Words of the widened inputs of a group.
-    group_words: usize,
+    group_bytes: NonZeroUsize,
+    /// Words of a widened channel.
+    words: usize,
     /// Groups that may be taken at once.
-    most_groups: usize,
+    most_groups: NonZeroUsize,
     /// Widens what the positions have in some channels.
     widen: Widen,
     /// Adds products of weights and widened inputs to the sums of the positions, for one output after the other.
     add_products: AddProducts,
     /// Sums are so many bits too large.
     shift: u32,
+}
+
+/// Groups whose widened channels, of so many words each, have room.
+const fn most_groups(words: usize) -> NonZeroUsize {
+    NonZeroUsize::new(WIDE / (GROUP * words)).unwrap()
 }
 
 /// Widens `channels` channels of each position, whole groups of them.
@@ -114,27 +135,52 @@ type AddProducts = unsafe extern "C" fn(
     row_bytes: usize,
 );
 
-/// Whether these loops convolve such layers.
-pub(super) fn fits(conv: &Conv1d<'_>) -> bool {
-    match conv.weights {
-        Weights::Int8(_) => conv.groups == 1 && conv.in_channels.is_multiple_of(GROUP),
-        // That is what a model must have with 4-bit weights.
-        Weights::Int4(_) => true,
+/// As the plain kernel; false if there are no loops for such a layer.
+#[inline(never)]
+pub(super) fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) -> bool {
+    // That is always so with 4-bit weights.
+    let in_groups = conv.groups == 1 && conv.in_channels.is_multiple_of(GROUP);
+    if !in_groups && !cfg!(kernel = "dsp") {
+        return false;
     }
-}
-
-/// As the plain kernel; there are at most [`BLOCK`] positions, and the layer [fits](fits).
-pub(super) fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) {
+    let (inputs, outputs) = (conv.in_channels, conv.out_channels);
+    let places = places(output.len() / outputs);
+    let positions = places[BLOCK - 1] + 1;
+    let row_bytes = conv.row_bytes();
+    // All that follows relies on this.
+    assert!(
+        input.len() == (positions + (conv.kernel - 1) * conv.dilation) * inputs
+            && output.len() == positions * outputs
+            && conv.weights.bytes().len() == outputs * row_bytes
+            && conv.biases.bytes().len() == outputs * 4
+            && conv.multipliers.bytes().len() == outputs * Multiplier::BYTES
+    );
+    let (input, output) = (input.as_ptr(), output.as_mut_ptr());
+    #[cfg(kernel = "dsp")]
+    if !in_groups {
+        // SAFETY: there is so much of everything.
+        unsafe { outputs::grouped(conv, row_bytes, places, input, output) };
+        return true;
+    }
     let loops = match conv.weights {
         Weights::Int8(_) => &core_loops::INT8,
         Weights::Int4(_) => &core_loops::INT4,
     };
     let mut first = 0;
-    while first < conv.out_channels {
-        let end = conv.out_channels.min(first + OUTPUTS);
-        convolve(conv, loops, first..end, input, output);
-        first = end;
+    while first < outputs {
+        let count = OUTPUTS.min(outputs - first);
+        // SAFETY: there is so much of everything.
+        unsafe { convolve(conv, loops, row_bytes, places, first, count, input, output) };
+        first += count;
     }
+    true
+}
+
+/// The positions that loops compute when there are so many, 1 at least. Where they are fewer than [`BLOCK`] some stand twice, and
+/// are computed twice. The second and the third are multiples of one distance.
+fn places(positions: usize) -> [usize; BLOCK] {
+    let second = usize::from(positions > 2);
+    [0, second, 2 * second, positions.saturating_sub(1)]
 }
 
 /// [`requantize`](thimble_shared::fixed::requantize) for shifts above 32, on a core whose multiplication gives 32 bits: the upper
@@ -156,79 +202,75 @@ pub(super) fn requantize_by_halves(
     (product + (1 << (shift - 33))) >> (shift - 32)
 }
 
-/// Computes some of the outputs.
+/// Computes `count` outputs from `first` on, [`OUTPUTS`] at most.
+///
+/// # Safety
+/// The inputs and outputs of these places, the weights, biases and multipliers are there.
 #[inline(never)]
-fn convolve(
+unsafe fn convolve(
     conv: &Conv1d<'_>,
     loops: &Loops,
-    outputs: Range<usize>,
-    input: &[i8],
-    output: &mut [i8],
+    row_bytes: usize,
+    places: [usize; BLOCK],
+    first: usize,
+    count: usize,
+    input: *const i8,
+    output: *mut i8,
 ) {
-    let mut wide = [0; WIDE];
+    let mut wide = MaybeUninit::<[u32; WIDE]>::uninit();
     let mut sums = [[0; BLOCK]; OUTPUTS];
-    let sums = &mut sums[..outputs.len()];
-    let last = (output.len() / conv.out_channels).saturating_sub(1);
-    let row_bytes = conv.row_bytes();
-    let rows = &conv.weights.bytes()[outputs.start * row_bytes..outputs.end * row_bytes];
-    let all = row_bytes / loops.group_bytes;
+    let mut rest = row_bytes / loops.group_bytes;
     // Stretches of about the same length.
-    let stretch = all.div_ceil(all.div_ceil(loops.most_groups));
-    // Where the stretch begins among the inputs of the first position.
-    let (mut source, mut channel) = (0, 0);
-    let mut rest = all;
+    let stretch = rest.div_ceil(rest.div_ceil(loops.most_groups.get()));
+    // Where the stretch begins among the inputs of the first position, and among its channels.
+    let (mut source, mut channel) = (input, 0);
+    let mut weights = conv
+        .weights
+        .bytes()
+        .as_ptr()
+        .wrapping_add(first * row_bytes);
     while rest > 0 {
         let groups = stretch.min(rest);
-        let mut wide_rest = &mut wide[..groups * loops.group_words];
-        while !wide_rest.is_empty() {
-            let channels =
-                (conv.in_channels - channel).min(wide_rest.len() / loops.group_words * GROUP);
-            let (now, later) = wide_rest.split_at_mut(channels / GROUP * loops.group_words);
-            let positions = core::array::from_fn(|position| {
-                // Instead of positions that aren't there, the last that is; nobody asks for their sums.
-                let at = source + position.min(last) * conv.in_channels;
-                input[at..at + channels].as_ptr()
-            });
-            // SAFETY: there are so many channels, and the groups that they are have room in `now`.
-            unsafe { (loops.widen)(&positions, now.as_mut_ptr(), channels) };
-            wide_rest = later;
-            source += channels;
+        let mut left = groups * GROUP;
+        let mut to: *mut u32 = wide.as_mut_ptr().cast();
+        while left > 0 {
+            let channels = left.min(conv.in_channels - channel);
+            let positions = places.map(|place| source.wrapping_add(place * conv.in_channels));
+            // SAFETY: each position has so many channels more, and for the groups there is room.
+            unsafe { (loops.widen)(&positions, to, channels) };
+            to = to.wrapping_add(channels * loops.words);
+            source = source.wrapping_add(channels);
+            left -= channels;
             channel += channels;
             if channel == conv.in_channels {
                 channel = 0;
-                source += (conv.dilation - 1) * conv.in_channels;
+                source = source.wrapping_add((conv.dilation - 1) * conv.in_channels);
             }
         }
         // SAFETY: each row has `rest` groups from here on, and `groups` of these were widened.
         unsafe {
             (loops.add_products)(
-                rows[(all - rest) * loops.group_bytes..].as_ptr(),
-                wide.as_ptr(),
+                weights,
+                wide.as_ptr().cast(),
                 groups,
                 sums.as_mut_ptr(),
-                sums.len(),
+                count,
                 row_bytes,
             );
         }
+        weights = weights.wrapping_add(groups * loops.group_bytes.get());
         rest -= groups;
     }
-    store(conv, loops.shift, outputs.start, sums, output);
-}
-
-/// Adds biases, requantizes and puts the outputs from `first` on into their places.
-#[inline(never)]
-fn store(conv: &Conv1d<'_>, shift: u32, first: usize, sums: &[[i32; BLOCK]], output: &mut [i8]) {
-    let width = conv.out_channels;
-    for (out, sums) in (first..).zip(sums) {
-        let (bias, multiplier) = (conv.biases.get(out), conv.multipliers.get(out));
-        let mut at = out;
-        for &sum in sums {
-            // The last block of a text may have fewer positions.
-            let Some(place) = output.get_mut(at) else {
-                break;
-            };
-            *place = to_int8(rescaled(bias + (sum >> shift), multiplier), conv.relu);
-            at += width;
-        }
-    }
+    // SAFETY: there are the outputs that the caller says, and as many sums.
+    unsafe {
+        store(
+            conv,
+            places,
+            first,
+            count,
+            sums.as_ptr(),
+            loops.shift,
+            output,
+        )
+    };
 }

@@ -1,24 +1,25 @@
 //! Cortex-M0: a multiplication over eight registers, and a sum (MULS and ADD, Arm DDI 0419, A6.7).
 
 use core::arch::naked_asm;
+use core::num::NonZeroUsize;
 
 use thimble_shared::format::BLOCK;
 
-use super::words::{GROUP_WORDS_INT4, GROUP_WORDS_INT8, MOST_GROUPS_INT4};
-use super::{GROUP, Loops, WIDE};
+use super::words::{MOST_GROUPS_INT4, WORDS_INT4, WORDS_INT8};
+use super::{GROUP, Loops, most_groups};
 
 pub(super) const INT8: Loops = Loops {
-    group_bytes: GROUP,
-    group_words: GROUP_WORDS_INT8,
-    most_groups: WIDE / GROUP_WORDS_INT8,
+    group_bytes: NonZeroUsize::new(GROUP).unwrap(),
+    words: WORDS_INT8,
+    most_groups: most_groups(WORDS_INT8),
     widen: widen_int8,
     add_products: add_products_int8,
     shift: 0,
 };
 
 pub(super) const INT4: Loops = Loops {
-    group_bytes: GROUP / 2,
-    group_words: GROUP_WORDS_INT4,
+    group_bytes: NonZeroUsize::new(GROUP / 2).unwrap(),
+    words: WORDS_INT4,
     most_groups: MOST_GROUPS_INT4,
     widen: widen_int4,
     add_products: add_products_int4,

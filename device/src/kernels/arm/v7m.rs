@@ -1,25 +1,26 @@
 //! Cortex-M3, and M33 or M55 without their DSP extension: a product and its sum are an instruction (MLA, Arm DDI 0403, A7.7).
 
 use core::arch::naked_asm;
+use core::num::NonZeroUsize;
 use core::slice;
 
 use thimble_shared::format::BLOCK;
 
-use super::words::{GROUP_WORDS_INT4, GROUP_WORDS_INT8, MOST_GROUPS_INT4};
-use super::{GROUP, Loops, WIDE};
+use super::words::{MOST_GROUPS_INT4, WORDS_INT4, WORDS_INT8};
+use super::{GROUP, Loops, most_groups};
 
 pub(super) const INT8: Loops = Loops {
-    group_bytes: GROUP,
-    group_words: GROUP_WORDS_INT8,
-    most_groups: WIDE / GROUP_WORDS_INT8,
+    group_bytes: NonZeroUsize::new(GROUP).unwrap(),
+    words: WORDS_INT8,
+    most_groups: most_groups(WORDS_INT8),
     widen: widen_int8,
     add_products: add_products_int8,
     shift: 0,
 };
 
 pub(super) const INT4: Loops = Loops {
-    group_bytes: GROUP / 2,
-    group_words: GROUP_WORDS_INT4,
+    group_bytes: NonZeroUsize::new(GROUP / 2).unwrap(),
+    words: WORDS_INT4,
     most_groups: MOST_GROUPS_INT4,
     widen: widen_int4,
     add_products: add_products_int4,
@@ -52,7 +53,7 @@ unsafe extern "C" fn widen_int4(positions: &[*const i8; BLOCK], wide: *mut u32, 
     };
     let (a, b) = (a.as_chunks::<GROUP>().0, b.as_chunks::<GROUP>().0);
     let (c, d) = (c.as_chunks::<GROUP>().0, d.as_chunks::<GROUP>().0);
-    let wide = wide.as_chunks_mut::<GROUP_WORDS_INT4>().0;
+    let wide = wide.as_chunks_mut::<{ WORDS_INT4 * GROUP }>().0;
     for ((((a, b), c), d), wide) in a.iter().zip(b).zip(c).zip(d).zip(wide) {
         for low in 0..GROUP / 2 {
             for (half, channel) in [low, low + GROUP / 2].into_iter().enumerate() {
