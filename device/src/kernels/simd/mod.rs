@@ -25,6 +25,9 @@ const STEP: usize = 64;
 /// Outputs that are computed beside each other.
 const OUTPUTS: usize = 4;
 
+/// The numbers of positions that kernels are compiled for are written out.
+const _: () = assert!(BLOCK == 4);
+
 /// What a position sees. With 4-bit weights, of each [`STEP`] first the quads of channels whose weights stand in lower halves, then
 /// the others.
 #[derive(Clone, Copy)]
@@ -175,6 +178,8 @@ unsafe fn convolve_block<I: Instructions, const INT4: bool>(
     let mut windows = [Window([MaybeUninit::uninit(); MOST]); BLOCK];
     let mut excess = [0; BLOCK];
     let positions = output.len() / conv.out_channels;
+    let seen = positions + (conv.kernel - 1) * conv.dilation;
+    let input = &input[..seen * conv.in_channels];
     for (position, window) in windows.iter_mut().enumerate().take(positions) {
         let window = lay_out(conv, &input[position * conv.in_channels..], window);
         if INT4 {
@@ -195,7 +200,7 @@ unsafe fn convolve_block<I: Instructions, const INT4: bool>(
     }
 }
 
-/// Writes the inputs that the first position of `input` sees into a window.
+/// Writes what the first position of `input` sees into a window.
 #[inline(always)]
 fn lay_out<'w>(conv: &Conv1d<'_>, input: &[i8], window: &'w mut Window) -> &'w mut [i8] {
     let window = &mut window.0[..conv.width().next_multiple_of(STEP)];
@@ -205,7 +210,7 @@ fn lay_out<'w>(conv: &Conv1d<'_>, input: &[i8], window: &'w mut Window) -> &'w m
         tap.write_copy_of_slice(&input[..conv.in_channels]);
     }
     rest.fill(MaybeUninit::new(0));
-    // SAFETY: inputs reach as far as the last tap, so all has been written.
+    // SAFETY: inputs reach as far as the last tap, as `convolve_block` has seen to, so all has been written.
     unsafe { window.assume_init_mut() }
 }
 
@@ -229,7 +234,8 @@ unsafe fn convolve_windows<I: Instructions, const INT4: bool, const POSITIONS: u
     excess: [i32; BLOCK],
     output: &mut [i8],
 ) {
-    let (weights, row_bytes) = (conv.weights.bytes(), conv.row_bytes());
+    let row_bytes = conv.row_bytes();
+    let weights = &conv.weights.bytes()[..conv.out_channels * row_bytes];
     for first in (0..conv.out_channels).step_by(OUTPUTS) {
         // The last ones are computed with some of those before, if they are fewer.
         let first = first.min(conv.out_channels - OUTPUTS);
