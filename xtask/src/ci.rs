@@ -57,6 +57,9 @@ pub(crate) fn run(install: bool) -> anyhow::Result<()> {
     // The tests run what these build.
     step("images of all boards", || crate::firmware::run(&[]))?;
     step("their sizes", || crate::size::run(&[], false, false))?;
+    step("where their instructions go", || {
+        crate::profile::run("mps2-an386", false)
+    })?;
     step("the engine for C", || crate::c::run(true))?;
     step("the engine for Linux on ARM", crate::linux::run)?;
     for (name, args) in STEPS {

@@ -59,6 +59,22 @@ macro_rules! quad {
     };
 }
 
+/// All groups, whose number is in r2: two a turn, of an odd number the first by itself.
+macro_rules! groups {
+    ($($group:expr),* $(,)?) => {
+        concat!(
+            "lsls r3, r2, #31\n",
+            "bne 3f\n",
+            "2:\n",
+            $($group,)*
+            "3:\n",
+            $($group,)*
+            "subs r2, r2, #2\n",
+            "bgt 2b\n",
+        )
+    };
+}
+
 // SAFETY of what follows: as `Widen` and `AddProducts` demand, these read whole groups and write what becomes of them and their own
 // part of the stack, arguments among it, and keep the registers that the procedure call standard (Arm IHI 0042) wants kept.
 
@@ -100,10 +116,12 @@ unsafe extern "C" fn add_products_int8(
     naked_asm!(
         CPU!(),
         begin_output!(),
-        "ldr r3, [r0], #4",
-        quad!("r3"),
-        "ldr r3, [r0], #4",
-        quad!("r3"),
+        groups!(
+            "ldr r3, [r0], #4\n",
+            quad!("r3"),
+            "ldr r3, [r0], #4\n",
+            quad!("r3"),
+        ),
         next_output!(),
     )
 }
@@ -120,12 +138,14 @@ unsafe extern "C" fn add_products_int4(
     naked_asm!(
         CPU!(),
         begin_output!(),
-        "ldr r3, [r0], #4",
-        "lsl lr, r3, #4",
-        "and lr, lr, #0xF0F0F0F0",
-        quad!("lr"),
-        "and lr, r3, #0xF0F0F0F0",
-        quad!("lr"),
+        groups!(
+            "ldr r3, [r0], #4\n",
+            "lsl lr, r3, #4\n",
+            "and lr, lr, #0xF0F0F0F0\n",
+            quad!("lr"),
+            "and lr, r3, #0xF0F0F0F0\n",
+            quad!("lr"),
+        ),
         next_output!(),
     )
 }

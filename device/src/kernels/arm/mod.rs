@@ -1,9 +1,9 @@
 //! Kernels in the instructions of Cortex-M cores.
 //!
-//! In a convolution the four positions of a block share each weight that is loaded.
-//! Weights are taken in their order in the model file, a stretch of channels (and taps, which follow each other) at a time. What
-//! the positions have in that stretch is first brought into the form that the core multiplies best, side by side; then a loop in
-//! assembler, the only part that differs from core to core, runs through the stretch for one output after the other.
+//! In a convolution the four positions of a block share each weight that is loaded. Weights are taken in their order in the model
+//! file, a stretch of channels (and taps, which follow each other) at a time. What the positions have in that stretch is first
+//! brought into the form that the core multiplies best, side by side; then a loop in assembler, which differs from core to core, runs
+//! through the stretch for one output after the other.
 
 /// The front of a loop over outputs whose sums are in r4 to r7: r0 to r2 are the weights of an output, the widened inputs and the
 /// groups. These and the sums stand on the stack; above what is kept of the caller, outputs and bytes of a row.
@@ -15,18 +15,15 @@ macro_rules! begin_output {
             "1:\n",
             "ldm sp, {{r0-r3}}\n",
             "ldm r3, {{r4-r7}}\n",
-            "2:\n",
         )
     };
 }
 
-/// The end of the loop: back to label 2 for the next group, then to 1 for the next output.
+/// The end of the loop: back to its front for the next output.
 #[cfg(not(kernel = "v6m"))]
 macro_rules! next_output {
     () => {
         concat!(
-            "subs r2, r2, #1\n",
-            "bne 2b\n",
             "ldr r0, [sp]\n",
             "ldr r1, [sp, #12]\n",
             "ldr r2, [sp, #52]\n",
@@ -57,20 +54,22 @@ use outputs::store;
 mod pool;
 #[cfg(kernel = "dsp")]
 pub(super) use pool::pool;
+#[cfg(kernel = "dsp")]
+mod residual;
+#[cfg(kernel = "dsp")]
+pub(super) use residual::Int8Multiplier;
 #[cfg(not(kernel = "dsp"))]
 mod store;
 #[cfg(not(kernel = "dsp"))]
 use store::store;
 #[cfg(kernel = "v6m")]
 mod v6m;
-#[cfg(kernel = "v6m")]
-use v6m as core_loops;
 #[cfg(kernel = "v7m")]
 mod v7m;
-#[cfg(kernel = "v7m")]
-use v7m as core_loops;
 #[cfg(not(kernel = "dsp"))]
 mod words;
+#[cfg(not(kernel = "dsp"))]
+use words as core_loops;
 
 pub(super) use memory::{clear, move_words};
 
@@ -147,7 +146,7 @@ pub(super) fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) -> bool
     let places = places(output.len() / outputs);
     let positions = places[BLOCK - 1] + 1;
     let row_bytes = conv.row_bytes();
-    // All that follows relies on this.
+    // All that follows relies on this, and on what a model is checked for when it is parsed: no kernel of 0, whole groups.
     assert!(
         input.len() == (positions + (conv.kernel - 1) * conv.dilation) * inputs
             && output.len() == positions * outputs
@@ -187,10 +186,7 @@ fn places(positions: usize) -> [usize; BLOCK] {
 /// word of the product is put together from products of halves.
 #[cfg(kernel = "v6m")]
 #[inline(always)]
-pub(super) fn requantize_by_halves(
-    value: i32,
-    multiplier: thimble_shared::fixed::Multiplier,
-) -> i32 {
+pub(super) fn requantize_by_halves(value: i32, multiplier: Multiplier) -> i32 {
     let (mantissa, shift) = (multiplier.mantissa(), multiplier.shift());
     let (upper, lower) = (value >> 16, value & 0xFFFF);
     let (mantissa_upper, mantissa_lower) = (mantissa >> 16, mantissa & 0xFFFF);

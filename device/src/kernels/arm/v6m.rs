@@ -1,36 +1,18 @@
 //! Cortex-M0: a multiplication over eight registers, and a sum (MULS and ADD, Arm DDI 0419, A6.7).
 
 use core::arch::naked_asm;
-use core::num::NonZeroUsize;
 
 use thimble_shared::format::BLOCK;
-
-use super::words::{MOST_GROUPS_INT4, WORDS_INT4, WORDS_INT8};
-use super::{GROUP, Loops, most_groups};
-
-pub(super) const INT8: Loops = Loops {
-    group_bytes: NonZeroUsize::new(GROUP).unwrap(),
-    words: WORDS_INT8,
-    most_groups: most_groups(WORDS_INT8),
-    widen: widen_int8,
-    add_products: add_products_int8,
-    shift: 0,
-};
-
-pub(super) const INT4: Loops = Loops {
-    group_bytes: NonZeroUsize::new(GROUP / 2).unwrap(),
-    words: WORDS_INT4,
-    most_groups: MOST_GROUPS_INT4,
-    widen: widen_int4,
-    add_products: add_products_int4,
-    shift: 0,
-};
 
 // SAFETY of what follows: as `Widen` and `AddProducts` demand, these read whole groups and write what becomes of them, and keep the
 // registers that the procedure call standard (Arm IHI 0042) wants kept.
 
 #[unsafe(naked)]
-unsafe extern "C" fn widen_int8(positions: &[*const i8; BLOCK], wide: *mut u32, channels: usize) {
+pub(super) unsafe extern "C" fn widen_int8(
+    positions: &[*const i8; BLOCK],
+    wide: *mut u32,
+    channels: usize,
+) {
     naked_asm!(
         "push {{r4-r7, lr}}",
         "mov r12, r2",
@@ -51,7 +33,11 @@ unsafe extern "C" fn widen_int8(positions: &[*const i8; BLOCK], wide: *mut u32, 
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn widen_int4(positions: &[*const i8; BLOCK], wide: *mut u32, channels: usize) {
+pub(super) unsafe extern "C" fn widen_int4(
+    positions: &[*const i8; BLOCK],
+    wide: *mut u32,
+    channels: usize,
+) {
     naked_asm!(
         "push {{r4-r7, lr}}",
         "mov r12, r2",
@@ -82,7 +68,7 @@ unsafe extern "C" fn widen_int4(positions: &[*const i8; BLOCK], wide: *mut u32, 
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn add_products_int8(
+pub(super) unsafe extern "C" fn add_products_int8(
     weights: *const u8,
     wide: *const u32,
     groups: usize,
@@ -154,7 +140,7 @@ unsafe extern "C" fn add_products_int8(
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn add_products_int4(
+pub(super) unsafe extern "C" fn add_products_int4(
     weights: *const u8,
     wide: *const u32,
     groups: usize,

@@ -1,34 +1,18 @@
 //! Cortex-M3, and M33 or M55 without their DSP extension: a product and its sum are an instruction (MLA, Arm DDI 0403, A7.7).
 
 use core::arch::naked_asm;
-use core::num::NonZeroUsize;
 use core::slice;
 
 use thimble_shared::format::BLOCK;
 
-use super::words::{MOST_GROUPS_INT4, WORDS_INT4, WORDS_INT8};
-use super::{GROUP, Loops, most_groups};
-
-pub(super) const INT8: Loops = Loops {
-    group_bytes: NonZeroUsize::new(GROUP).unwrap(),
-    words: WORDS_INT8,
-    most_groups: most_groups(WORDS_INT8),
-    widen: widen_int8,
-    add_products: add_products_int8,
-    shift: 0,
-};
-
-pub(super) const INT4: Loops = Loops {
-    group_bytes: NonZeroUsize::new(GROUP / 2).unwrap(),
-    words: WORDS_INT4,
-    most_groups: MOST_GROUPS_INT4,
-    widen: widen_int4,
-    add_products: add_products_int4,
-    shift: 0,
-};
+use super::GROUP;
 
 /// Safe if [`Widen`](super::Widen) is.
-unsafe extern "C" fn widen_int8(positions: &[*const i8; BLOCK], wide: *mut u32, channels: usize) {
+pub(super) unsafe extern "C" fn widen_int8(
+    positions: &[*const i8; BLOCK],
+    wide: *mut u32,
+    channels: usize,
+) {
     // SAFETY: so the caller says.
     let ([a, b, c, d], wide) = unsafe {
         (
@@ -43,7 +27,11 @@ unsafe extern "C" fn widen_int8(positions: &[*const i8; BLOCK], wide: *mut u32, 
 }
 
 /// Safe if [`Widen`](super::Widen) is.
-unsafe extern "C" fn widen_int4(positions: &[*const i8; BLOCK], wide: *mut u32, channels: usize) {
+pub(super) unsafe extern "C" fn widen_int4(
+    positions: &[*const i8; BLOCK],
+    wide: *mut u32,
+    channels: usize,
+) {
     // SAFETY: so the caller says.
     let ([a, b, c, d], wide) = unsafe {
         (
@@ -53,7 +41,7 @@ unsafe extern "C" fn widen_int4(positions: &[*const i8; BLOCK], wide: *mut u32, 
     };
     let (a, b) = (a.as_chunks::<GROUP>().0, b.as_chunks::<GROUP>().0);
     let (c, d) = (c.as_chunks::<GROUP>().0, d.as_chunks::<GROUP>().0);
-    let wide = wide.as_chunks_mut::<{ WORDS_INT4 * GROUP }>().0;
+    let wide = wide.as_chunks_mut::<{ GROUP * BLOCK / 2 }>().0;
     for ((((a, b), c), d), wide) in a.iter().zip(b).zip(c).zip(d).zip(wide) {
         for low in 0..GROUP / 2 {
             for (half, channel) in [low, low + GROUP / 2].into_iter().enumerate() {
@@ -73,7 +61,7 @@ fn word(value: i8) -> u32 {
 // the stack, arguments among it, and keep the registers that the procedure call standard (Arm IHI 0042) wants kept.
 
 #[unsafe(naked)]
-unsafe extern "C" fn add_products_int8(
+pub(super) unsafe extern "C" fn add_products_int8(
     weights: *const u8,
     wide: *const u32,
     groups: usize,
@@ -83,6 +71,7 @@ unsafe extern "C" fn add_products_int8(
 ) {
     naked_asm!(
         begin_output!(),
+        "2:",
         ".rept 8",
         "ldrsb r12, [r0], #1",
         "ldm r1!, {{r8-r11}}",
@@ -91,12 +80,14 @@ unsafe extern "C" fn add_products_int8(
         "mla r6, r12, r10, r6",
         "mla r7, r12, r11, r7",
         ".endr",
+        "subs r2, r2, #1",
+        "bne 2b",
         next_output!(),
     )
 }
 
 #[unsafe(naked)]
-unsafe extern "C" fn add_products_int4(
+pub(super) unsafe extern "C" fn add_products_int4(
     weights: *const u8,
     wide: *const u32,
     groups: usize,
