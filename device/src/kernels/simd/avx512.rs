@@ -141,6 +141,30 @@ impl Instructions for Avx512 {
     }
 }
 
+/// Weights of a step without sign, from the first `count` bytes.
+///
+/// # Safety
+/// There are so many bytes.
+#[inline]
+#[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
+unsafe fn weights<const INT4: bool>(bytes: *const u8, count: usize) -> __m512i {
+    if INT4 {
+        // SAFETY: what the mask leaves out is not read.
+        let bytes = unsafe { _mm256_maskz_loadu_epi8(u32::MAX >> (32 - count), bytes.cast()) };
+        let shifts = _mm512_set_epi64(SHIFT, SHIFT, SHIFT, SHIFT, 0, 0, 0, 0);
+        let halves = _mm512_srlv_epi32(_mm512_broadcast_i64x4(bytes), shifts);
+        let flipped = _mm512_xor_si512(halves, _mm512_set1_epi8(0x08));
+        _mm512_and_si512(flipped, _mm512_set1_epi8(0x0F))
+    } else {
+        // SAFETY: as above.
+        let bytes = unsafe { _mm512_maskz_loadu_epi8(u64::MAX >> (64 - count), bytes.cast()) };
+        _mm512_xor_si512(bytes, _mm512_set1_epi8(i8::MIN))
+    }
+}
+
+/// 4 in both halves.
+const SHIFT: i64 = 4 << 32 | 4;
+
 /// Adds the products of a step.
 ///
 /// # Safety
@@ -162,7 +186,7 @@ unsafe fn add<const POSITIONS: usize>(
     }
 }
 
-/// As [`weights`], for at most half of a step.
+/// As [`weights`], for at most half of a step, which costs half as much.
 ///
 /// # Safety
 /// There are so many bytes.
@@ -201,30 +225,6 @@ unsafe fn few_inputs<const INT4: bool>(step: *const u8) -> __m256i {
         }
     }
 }
-
-/// Weights of a step without sign, from the first `count` bytes.
-///
-/// # Safety
-/// There are so many bytes.
-#[inline]
-#[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-unsafe fn weights<const INT4: bool>(bytes: *const u8, count: usize) -> __m512i {
-    if INT4 {
-        // SAFETY: what the mask leaves out is not read.
-        let bytes = unsafe { _mm256_maskz_loadu_epi8(u32::MAX >> (32 - count), bytes.cast()) };
-        let shifts = _mm512_set_epi64(SHIFT, SHIFT, SHIFT, SHIFT, 0, 0, 0, 0);
-        let halves = _mm512_srlv_epi32(_mm512_broadcast_i64x4(bytes), shifts);
-        let flipped = _mm512_xor_si512(halves, _mm512_set1_epi8(0x08));
-        _mm512_and_si512(flipped, _mm512_set1_epi8(0x0F))
-    } else {
-        // SAFETY: as above.
-        let bytes = unsafe { _mm512_maskz_loadu_epi8(u64::MAX >> (64 - count), bytes.cast()) };
-        _mm512_xor_si512(bytes, _mm512_set1_epi8(i8::MIN))
-    }
-}
-
-/// 4 in both halves.
-const SHIFT: i64 = 4 << 32 | 4;
 
 /// The sixteen lanes of each sum to one: to a lane of 128 bits a position and four outputs, then over these.
 #[inline]
