@@ -111,7 +111,9 @@ impl<'a> Stream<'a> {
         let Parts { work, maxima, sums } = self.parts(model);
         let arena: &mut [i8] = bytemuck::cast_slice_mut(work);
         let buffers = model.buffers();
-        for (layer, (index, input)) in model.layers().skip(1).zip((1..).zip(buffers)) {
+        let mut layers = model.layers().skip(1);
+        for (index, input) in (1..).zip(buffers) {
+            let Some(layer) = layers.next() else { break };
             let Some(own) = buffers.get(index) else {
                 let start = input.offset + input.history * input.width;
                 kernels::pool(&arena[start..start + count * input.width], maxima, sums);

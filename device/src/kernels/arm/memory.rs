@@ -22,7 +22,7 @@ pub(in crate::kernels) fn move_words(values: &mut [i8], gone: usize, kept: usize
 pub(in crate::kernels) fn clear(words: &mut [u64]) {
     let words = words.as_mut_ptr_range();
     // SAFETY: these are the words between.
-    unsafe { clear_up_to(words.start, words.end) };
+    unsafe { clear_up_to(words.start.cast(), words.end.cast()) };
 }
 
 /// Moves `bytes` bytes to a lower address; they may overlap.
@@ -43,13 +43,13 @@ unsafe extern "C" fn move_down(to: *mut i8, from: *const i8, bytes: usize) {
     )
 }
 
-/// Sets words to 0.
+/// Sets an even number of words to 0.
 ///
 /// # Safety
 /// These words are there.
 // SAFETY: it writes these words and keeps the registers that the procedure call standard (Arm IHI 0042) wants kept.
 #[unsafe(naked)]
-unsafe extern "C" fn clear_up_to(start: *mut u64, end: *mut u64) {
+pub(super) unsafe extern "C" fn clear_up_to(start: *mut u32, end: *mut u32) {
     naked_asm!(
         "movs r2, #0",
         "movs r3, #0",

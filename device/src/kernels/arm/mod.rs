@@ -71,6 +71,7 @@ mod words;
 #[cfg(not(kernel = "dsp"))]
 use words as core_loops;
 
+use memory::clear_up_to;
 pub(super) use memory::{clear, move_words};
 
 use core::mem::MaybeUninit;
@@ -84,9 +85,9 @@ const GROUP: usize = thimble_shared::format::INT4_GROUP;
 /// The memory for a convolution, on the stack: widened inputs, 4 bytes a word, and sums, 16 bytes an output. Chips with this core
 /// are those with the least memory.
 #[cfg(kernel = "v6m")]
-const WORDS_AND_OUTPUTS: (usize, usize) = (96, 20);
+const WORDS_AND_OUTPUTS: (usize, usize) = (64, 34);
 #[cfg(not(kernel = "v6m"))]
-const WORDS_AND_OUTPUTS: (usize, usize) = (256, 48);
+const WORDS_AND_OUTPUTS: (usize, usize) = (256, 72);
 /// Words of widened inputs.
 const WIDE: usize = WORDS_AND_OUTPUTS.0;
 /// Outputs whose sums are kept beside each other.
@@ -135,7 +136,7 @@ type AddProducts = unsafe extern "C" fn(
 );
 
 /// As the plain kernel; false if there are no loops for such a layer.
-#[inline(never)]
+#[cfg_attr(kernel = "dsp", inline(never))]
 pub(super) fn conv1d(conv: &Conv1d<'_>, input: &[i8], output: &mut [i8]) -> bool {
     // That is always so with 4-bit weights.
     let in_groups = conv.groups == 1 && conv.in_channels.is_multiple_of(GROUP);
@@ -214,7 +215,10 @@ unsafe fn convolve(
     output: *mut i8,
 ) {
     let mut wide = MaybeUninit::<[u32; WIDE]>::uninit();
-    let mut sums = [[0; BLOCK]; OUTPUTS];
+    let mut sums = MaybeUninit::<[[i32; BLOCK]; OUTPUTS]>::uninit();
+    let sums: *mut [i32; BLOCK] = sums.as_mut_ptr().cast();
+    // SAFETY: there is room for so many.
+    unsafe { clear_up_to(sums.cast(), sums.add(count).cast()) };
     let mut rest = row_bytes / loops.group_bytes;
     // Stretches of about the same length.
     let stretch = rest.div_ceil(rest.div_ceil(loops.most_groups.get()));
@@ -249,7 +253,7 @@ unsafe fn convolve(
                 weights,
                 wide.as_ptr().cast(),
                 groups,
-                sums.as_mut_ptr(),
+                sums,
                 count,
                 row_bytes,
             );
@@ -264,7 +268,7 @@ unsafe fn convolve(
             places,
             first,
             count,
-            sums.as_ptr(),
+            sums,
             loops.shift,
             output,
         )

@@ -21,14 +21,15 @@ pub(super) unsafe fn store(
     output: *mut i8,
 ) {
     let places = places.map(|place| place * conv.out_channels);
-    for at in 0..count {
-        let out = first + at;
+    let mut sum: *const i32 = sums.cast();
+    for out in first..first + count {
         let (bias, multiplier) = (conv.biases.get(out), conv.multipliers.get(out));
-        // SAFETY: so the caller says.
-        for (place, sum) in places.into_iter().zip(unsafe { *sums.add(at) }) {
-            let value = to_int8(rescaled(bias + (sum >> shift), multiplier), conv.relu);
+        for place in &places {
             // SAFETY: so the caller says.
-            unsafe { *output.add(place + out) = value };
+            let value = rescaled(bias + unsafe { *sum >> shift }, multiplier);
+            // SAFETY: so the caller says.
+            unsafe { *output.add(place + out) = to_int8(value, conv.relu) };
+            sum = sum.wrapping_add(1);
         }
     }
 }
