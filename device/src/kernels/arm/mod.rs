@@ -262,15 +262,5 @@ unsafe fn convolve(
         rest -= groups;
     }
     // SAFETY: there are the outputs that the caller says, and as many sums.
-    unsafe {
-        store(
-            conv,
-            places,
-            first,
-            count,
-            sums,
-            loops.shift,
-            output,
-        )
-    };
+    unsafe { store(conv, places, first, count, sums, loops.shift, output) };
 }
