@@ -12,8 +12,14 @@ use thimble_host::target::{Line, Target, merge, replay};
 use thimble_shared::fixed::Multiplier;
 use thimble_shared::format::{LayerSpec, Model, ModelSpec, TableSpec};
 
-/// M0, M3, M4 and M33: without and with 32-bit encodings, with the DSP extension of two architectures.
-const CORES: [&str; 4] = ["microbit", "mps2-an385", "mps2-an386", "mps2-an505"];
+/// M0, M3, M4, M33 and M55: without and with 32-bit encodings, with the DSP extension of two architectures, with vectors.
+const CORES: [&str; 5] = [
+    "microbit",
+    "mps2-an385",
+    "mps2-an386",
+    "mps2-an505",
+    "mps3-an547",
+];
 /// Networks a core.
 const NETWORKS: usize = 30;
 

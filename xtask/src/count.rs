@@ -9,8 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::layers::{self, Layer};
 
-/// A board a core: M0, M3, M4, M33.
-const BOARDS: &[&str] = &["microbit", "mps2-an385", "mps2-an386", "mps2-an505"];
+/// A board a core: M0, M3, M4, M33, M55.
+const BOARDS: &[&str] = &[
+    "microbit",
+    "mps2-an385",
+    "mps2-an386",
+    "mps2-an505",
+    "mps3-an547",
+];
 /// Sentences of SST-2 dev that are counted.
 const SENTENCES: usize = 200;
 /// The model.

@@ -54,10 +54,10 @@ fn build(board: &Board) -> anyhow::Result<PathBuf> {
         ]);
     }
     if board.target.starts_with("thumbv8m.main") {
-        // The target is for cores with the DSP extension and for those without. All boards have it, M33 being the least of them.
+        // The target is for cores with the DSP extension and for those without, with vectors and without; its board's core says.
         command.env(
             arm::variable(&board.target, "RUSTFLAGS"),
-            "-C target-cpu=cortex-m33",
+            format!("-C target-cpu={}", board.core.to_lowercase()),
         );
     }
     let built = arm::build(command, &board.target, "firmware-build")

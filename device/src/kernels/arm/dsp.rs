@@ -12,8 +12,8 @@ use super::{GROUP, Loops, most_groups};
 
 pub(super) const INT8: Loops = Loops {
     group_bytes: NonZeroUsize::new(GROUP).unwrap(),
-    words: 2,
-    most_groups: most_groups(2),
+    wide_bytes: 8,
+    most_groups: most_groups(8),
     widen,
     add_products: add_products_int8,
     shift: 0,
@@ -26,14 +26,6 @@ pub(super) const INT4: Loops = Loops {
     shift: 4,
     ..INT8
 };
-
-/// Has the assembler, which goes by the target alone, know the extension.
-macro_rules! CPU {
-    () => {
-        concat!(".cpu ", env!("KERNEL_CPU"))
-    };
-}
-pub(super) use CPU;
 
 /// The products of a quad: its weights are bytes of the register `weights`.
 macro_rules! quad {

@@ -7,7 +7,7 @@
 
 /// The front of a loop over outputs whose sums are in r4 to r7: r0 to r2 are the weights of an output, the widened inputs and the
 /// groups. These and the sums stand on the stack; above what is kept of the caller, outputs and bytes of a row.
-#[cfg(not(kernel = "v6m"))]
+#[cfg(not(any(kernel = "v6m", mve)))]
 macro_rules! begin_output {
     () => {
         concat!(
@@ -20,7 +20,7 @@ macro_rules! begin_output {
 }
 
 /// The end of the loop: back to its front for the next output.
-#[cfg(not(kernel = "v6m"))]
+#[cfg(not(any(kernel = "v6m", mve)))]
 macro_rules! next_output {
     () => {
         concat!(
@@ -41,11 +41,22 @@ macro_rules! next_output {
     };
 }
 
+/// Has the assembler, which goes by the target alone, know the extension.
 #[cfg(kernel = "dsp")]
+macro_rules! CPU {
+    () => {
+        concat!(".cpu ", env!("KERNEL_CPU"))
+    };
+}
+#[cfg(all(kernel = "dsp", not(mve)))]
 mod dsp;
-#[cfg(kernel = "dsp")]
+#[cfg(all(kernel = "dsp", not(mve)))]
 use dsp as core_loops;
 mod memory;
+#[cfg(mve)]
+mod mve;
+#[cfg(mve)]
+use mve as core_loops;
 #[cfg(kernel = "dsp")]
 mod outputs;
 #[cfg(kernel = "dsp")]
@@ -97,8 +108,8 @@ const OUTPUTS: usize = WORDS_AND_OUTPUTS.1;
 struct Loops {
     /// Bytes of a group of weights.
     group_bytes: NonZeroUsize,
-    /// Words of a widened channel.
-    words: usize,
+    /// Bytes from a widened channel to the next.
+    wide_bytes: usize,
     /// Groups that may be taken at once.
     most_groups: NonZeroUsize,
     /// Widens what the positions have in some channels.
@@ -109,9 +120,10 @@ struct Loops {
     shift: u32,
 }
 
-/// Groups whose widened channels, of so many words each, have room.
-const fn most_groups(words: usize) -> NonZeroUsize {
-    NonZeroUsize::new(WIDE / (GROUP * words)).unwrap()
+/// Groups whose widened channels, of so many bytes each, have room.
+#[cfg(not(mve))]
+const fn most_groups(wide_bytes: usize) -> NonZeroUsize {
+    NonZeroUsize::new(WIDE * 4 / (GROUP * wide_bytes)).unwrap()
 }
 
 /// Widens `channels` channels of each position, whole groups of them.
@@ -238,7 +250,7 @@ unsafe fn convolve(
             let positions = places.map(|place| source.wrapping_add(place * conv.in_channels));
             // SAFETY: each position has so many channels more, and for the groups there is room.
             unsafe { (loops.widen)(&positions, to, channels) };
-            to = to.wrapping_add(channels * loops.words);
+            to = to.wrapping_byte_add(channels * loops.wide_bytes);
             source = source.wrapping_add(channels);
             left -= channels;
             channel += channels;

@@ -10,8 +10,6 @@ use core::arch::naked_asm;
 use thimble_shared::fixed::Multiplier;
 use thimble_shared::format::{BLOCK, Conv1d};
 
-use super::dsp::CPU;
-
 /// Adds biases to the sums of `count` outputs from `first` on, which are `shift` bits too large, requantizes and puts them into their
 /// places.
 ///

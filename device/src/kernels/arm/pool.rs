@@ -4,8 +4,6 @@ use core::arch::naked_asm;
 
 use thimble_shared::format::BLOCK;
 
-use super::dsp::CPU;
-
 /// As the plain kernel, for whole words of a whole block; false if it is none.
 pub(in crate::kernels) fn pool(input: &[i8], maxima: &mut [i8], sums: &mut [i32]) -> bool {
     let width = maxima.len();

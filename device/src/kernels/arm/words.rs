@@ -16,8 +16,8 @@ use super::{GROUP, Loops, most_groups};
 
 pub(super) const INT8: Loops = Loops {
     group_bytes: NonZeroUsize::new(GROUP).unwrap(),
-    words: BLOCK,
-    most_groups: most_groups(BLOCK),
+    wide_bytes: 4 * BLOCK,
+    most_groups: most_groups(4 * BLOCK),
     widen: core_loops::widen_int8,
     add_products: core_loops::add_products_int8,
     shift: 0,
@@ -25,7 +25,7 @@ pub(super) const INT8: Loops = Loops {
 
 pub(super) const INT4: Loops = Loops {
     group_bytes: NonZeroUsize::new(GROUP / 2).unwrap(),
-    words: BLOCK / 2,
+    wide_bytes: 2 * BLOCK,
     most_groups: NonZeroUsize::new(31 / GROUP).unwrap(),
     widen: core_loops::widen_int4,
     add_products: core_loops::add_products_int4,
