@@ -48,6 +48,18 @@ impl Instructions for Avx512 {
 
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
+    unsafe fn total(window: &[i8]) -> i32 {
+        let mut sum = _mm512_setzero_si512();
+        for step in window.as_chunks::<STEP>().0 {
+            // SAFETY: these are 64 bytes.
+            let step = unsafe { _mm512_loadu_si512(step.as_ptr().cast()) };
+            sum = _mm512_dpbusd_epi32(sum, _mm512_set1_epi8(1), step);
+        }
+        _mm512_reduce_add_epi32(sum)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
     unsafe fn sums<const INT4: bool, const POSITIONS: usize>(
         rows: &[u8],
         row_bytes: usize,
@@ -85,7 +97,7 @@ impl Instructions for Avx512 {
                 );
             }
         }
-        totals(sums)
+        totals::<INT4, POSITIONS>(sums)
     }
 
     #[inline]
@@ -141,7 +153,8 @@ impl Instructions for Avx512 {
     }
 }
 
-/// Weights of a step without sign, from the first `count` bytes.
+/// Weights of a step without sign, from the first `count` bytes; 4-bit ones in the upper half of the vector 16 times themselves, as
+/// they stand in their bytes.
 ///
 /// # Safety
 /// There are so many bytes.
@@ -151,10 +164,11 @@ unsafe fn weights<const INT4: bool>(bytes: *const u8, count: usize) -> __m512i {
     if INT4 {
         // SAFETY: what the mask leaves out is not read.
         let bytes = unsafe { _mm256_maskz_loadu_epi8(u32::MAX >> (32 - count), bytes.cast()) };
-        let shifts = _mm512_set_epi64(SHIFT, SHIFT, SHIFT, SHIFT, 0, 0, 0, 0);
-        let halves = _mm512_srlv_epi32(_mm512_broadcast_i64x4(bytes), shifts);
-        let flipped = _mm512_xor_si512(halves, _mm512_set1_epi8(0x08));
-        _mm512_and_si512(flipped, _mm512_set1_epi8(0x0F))
+        let by_half = |lower: i8, upper: i8| {
+            _mm512_mask_blend_epi64(0xF0, _mm512_set1_epi8(lower), _mm512_set1_epi8(upper))
+        };
+        let flipped = _mm512_xor_si512(_mm512_broadcast_i64x4(bytes), by_half(0x08, 0x80_u8 as i8));
+        _mm512_and_si512(flipped, by_half(0x0F, 0xF0_u8 as i8))
     } else {
         // SAFETY: as above.
         let bytes = unsafe { _mm512_maskz_loadu_epi8(u64::MAX >> (64 - count), bytes.cast()) };
@@ -186,7 +200,7 @@ unsafe fn add<const POSITIONS: usize>(
     }
 }
 
-/// As [`weights`], for at most half of a step, which costs half as much.
+/// As [`weights`], for at most half of a step, which costs half as much; all are themselves.
 ///
 /// # Safety
 /// There are so many bytes.
@@ -226,15 +240,19 @@ unsafe fn few_inputs<const INT4: bool>(step: *const u8) -> __m256i {
     }
 }
 
-/// The sixteen lanes of each sum to one: to a lane of 128 bits a position and four outputs, then over these.
+/// The sixteen lanes of each sum to one: to a lane of 128 bits a position and four outputs, then over these. With 4-bit weights the
+/// upper half of each is 16 times too large.
 #[inline]
 #[target_feature(enable = "avx512bw,avx512vl,avx512vnni")]
-fn totals<const POSITIONS: usize>(sums: [[__m512i; OUTPUTS]; POSITIONS]) -> Sums {
+fn totals<const INT4: bool, const POSITIONS: usize>(sums: [[__m512i; OUTPUTS]; POSITIONS]) -> Sums {
     let mut all = [_mm512_setzero_si512(); BLOCK];
     for (all, [a, b, c, d]) in all.iter_mut().zip(sums) {
         let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
         let cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
         *all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+        if INT4 {
+            *all = _mm512_mask_srai_epi32::<4>(*all, 0xFF00, *all);
+        }
     }
     let [a, b, c, d] = all;
     let both = |a: __m512i, b: __m512i| {

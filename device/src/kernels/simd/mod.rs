@@ -45,6 +45,15 @@ trait Instructions {
     /// What each weight is too large by, of 4 bits or of 8.
     fn offset(is_int4: bool) -> i32;
 
+    /// The sum of what a position sees, in whole steps.
+    ///
+    /// # Safety
+    /// The processor has the instructions.
+    #[inline(always)]
+    unsafe fn total(window: &[i8]) -> i32 {
+        window.iter().map(|&value| i32::from(value)).sum()
+    }
+
     /// Sums of products of some outputs' rows of weights, with which `rows` begins, and each of the first `POSITIONS` windows; others
     /// are not looked at.
     ///
@@ -185,8 +194,8 @@ unsafe fn convolve_block<I: Instructions, const INT4: bool>(
         if INT4 {
             sort_quads(window);
         }
-        excess[position] =
-            I::offset(INT4) * window.iter().map(|&value| i32::from(value)).sum::<i32>();
+        // SAFETY: as above.
+        excess[position] = I::offset(INT4) * unsafe { I::total(window) };
     }
     // SAFETY: as above; as many windows have been written.
     unsafe {
