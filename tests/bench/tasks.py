@@ -3,7 +3,7 @@
 
     pip install fasttext-wheel numpy
 
-DATA has TASK.train.tsv and TASK.dev.tsv of each task. BASE (a folder of Hugging Face) is fine-tuned on the train set; the student,
+DATA has TASK.train.tsv and TASK.dev.tsv of each task, label and text. BASE (a folder of Hugging Face, all-MiniLM-L6-v2 say) is fine-tuned on the train set; the student,
 at most 96 KiB, learns from its logits and from the labels of the same texts, that of another script from the labels alone; fastText
 has as many bytes as the student. DEV chose the step of teacher and student. A run that is killed goes on when called again.
 """
