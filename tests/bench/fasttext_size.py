@@ -5,8 +5,8 @@
 
 Words in lower case, punctuation and Chinese characters by themselves. The settings of GRID are tried with nine tenths of TRAIN
 (a seeded shuffle), each quantized to the most features that a file of BYTES holds; those that are best on the other tenth learn
-from all of TRAIN. DEV judges. (fastText's own search under a size, -autotune-modelsize, takes half an hour on some of our sets, and
-its files are larger than what was asked for.)
+from all of TRAIN. DEV judges. (fastText's own search under a size, -autotune-modelsize, had not ended on finance3 after 25 minutes,
+and its file for questions was 122,883 bytes where 98,285 were asked for.)
 """
 import itertools
 import json

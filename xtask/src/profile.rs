@@ -234,6 +234,10 @@ impl Trace {
         let (mut counts, mut line) = (HashMap::<_, u64>::new(), Vec::new());
         let (mut present, mut block) = (Part::Board, None);
         while lines.read_until(b'\n', &mut line)? > 0 {
+            // The emulator is stopped in the middle of whatever it writes.
+            if line.last() != Some(&b'\n') {
+                break;
+            }
             let text = std::str::from_utf8(&line)?;
             if text.starts_with("Trace ") {
                 let address = text
@@ -241,7 +245,9 @@ impl Trace {
                     .nth(1)
                     .context("a trace without an address")?;
                 let address = u64::from_str_radix(address, 16)?;
-                for &((part, function), count) in trace.blocks.get(&address).into_iter().flatten() {
+                let block = trace.blocks.get(&address);
+                let block = block.context("a block that was never translated")?;
+                for &((part, function), count) in block {
                     if Some(function) == trace.greeting {
                         counts.clear();
                     }
