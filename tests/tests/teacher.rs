@@ -85,3 +85,56 @@ fn an_onnx_file() {
     let worst = worst("tests/golden/tiny-bert/model.onnx", &tiny("onnx_logits"));
     assert!(worst <= 1e-4, "{worst}");
 }
+
+#[test]
+fn what_a_teacher_makes_of_tokens() {
+    let golden = golden("tiny-bert/token-states.json");
+    let ids: Vec<u32> = numbers(&golden["tokens"])
+        .iter()
+        .map(|&id| id as u32)
+        .collect();
+    let expected: Vec<f64> = golden["states"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(numbers)
+        .collect();
+    let folder = root("tests/golden/tiny-bert");
+    let mut teacher = teacher::open(&folder, &device::open("cpu").unwrap(), Math::F32).unwrap();
+    let tables = teacher.token_tables(&ids).unwrap();
+    let [words, states] = &tables[..] else {
+        panic!("{} tables", tables.len());
+    };
+    assert_eq!((words.width, states.width), (32, 32));
+    assert_eq!(states.values.len(), expected.len());
+    for (value, expected) in states.values.iter().zip(&expected) {
+        assert!(
+            (f64::from(*value) - expected).abs() < 1e-4,
+            "{value} {expected}"
+        );
+    }
+    let file = std::fs::read(folder.join("model.safetensors")).unwrap();
+    let weights = safetensors::SafeTensors::deserialize(&file).unwrap();
+    let table = weights
+        .tensor("bert.embeddings.word_embeddings.weight")
+        .unwrap();
+    let rows: Vec<&[u8]> = table.data().chunks_exact(32 * 4).collect();
+    let own: Vec<u8> = words
+        .values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    let theirs: Vec<u8> = ids
+        .iter()
+        .flat_map(|&id| rows[id as usize].to_vec())
+        .collect();
+    assert_eq!(own, theirs);
+
+    let mut onnx = teacher::open(
+        &folder.join("model.onnx"),
+        &device::open("cpu").unwrap(),
+        Math::F32,
+    )
+    .unwrap();
+    assert!(onnx.token_tables(&ids).unwrap().is_empty());
+}

@@ -135,7 +135,7 @@ pub fn distill(
         .chain(transfer)
         .filter(|row| !row.ids.is_empty() && (row.label.is_some() || row.logits.is_some()));
     let lessons: Vec<Row> = lessons.collect();
-    let first = first_rows(teacher.as_deref(), vocabulary, config, plan.train.seed)?;
+    let first = first_rows(teacher.as_deref_mut(), vocabulary, config, plan.train.seed)?;
     let trained = train::train(
         Start {
             config,
@@ -176,31 +176,23 @@ fn rows(data: &Dataset, soft: &[Vec<f32>], vocabulary: &Vocabulary) -> Vec<Row> 
         .collect()
 }
 
-/// The rows that the embedding starts with: the teacher's, projected, where the pieces are the teacher's; else random ones.
+/// The rows that the embedding starts with: what the teacher makes of the pieces, projected, where they are the teacher's; else random
+/// ones.
 fn first_rows(
-    teacher: Option<&dyn Teacher>,
+    teacher: Option<&mut (dyn Teacher + '_)>,
     vocabulary: &Vocabulary,
     config: &StudentConfig,
     seed: u64,
 ) -> Result<Vec<f32>, DistillError> {
-    let known = teacher
-        .map(|teacher| teacher.word_embeddings())
-        .transpose()?
-        .flatten()
-        .zip(vocabulary.teacher_ids.as_ref());
-    let Some(((width, rows), ids)) = known else {
-        return Ok(embeddings::random(vocabulary.len(), config.embedding, seed));
+    let tables = match teacher.zip(vocabulary.teacher_ids.as_ref()) {
+        Some((teacher, ids)) => teacher.token_tables(ids)?,
+        None => vec![],
     };
-    let chosen: Vec<f32> = ids
-        .iter()
-        .flat_map(|&id| {
-            rows[id as usize * width..(id as usize + 1) * width]
-                .iter()
-                .copied()
-        })
-        .collect();
+    if tables.is_empty() {
+        return Ok(embeddings::random(vocabulary.len(), config.embedding, seed));
+    }
     let dim = config.embedding;
-    let rows = embeddings::principal_components(&chosen, width, dim, seed);
+    let rows = embeddings::principal_components(&tables, dim, seed);
     Ok(match config.product {
         Some(product) => embeddings::dealt(&rows, dim, product.codes),
         None => rows,

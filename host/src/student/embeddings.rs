@@ -4,6 +4,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
+use crate::teacher::Table;
+
 /// Root mean square of the first values.
 const SIZE: f64 = 0.5;
 /// Rounds of the subspace iteration; the leading directions of word embeddings converge within half of it.
@@ -21,27 +23,24 @@ fn normal(rng: &mut ChaCha8Rng) -> f64 {
     StandardNormal.sample(rng)
 }
 
-/// Rows projected onto their `dim` principal components (PCA by subspace iteration with Gram-Schmidt), all scaled alike so
-/// that their root mean square is [`SIZE`]. `source` is `[rows][width]`, the result `[rows][dim]`; components beyond `width` are 0.
-pub(crate) fn principal_components(
-    source: &[f32],
-    width: usize,
-    dim: usize,
-    seed: u64,
-) -> Vec<f32> {
-    let rows = source.len() / width;
-    let mut mean = vec![0.0; width];
-    for row in source.chunks_exact(width) {
-        for (mean, &value) in mean.iter_mut().zip(row) {
-            *mean += f64::from(value) / rows as f64;
-        }
-    }
-    let centred: Vec<f64> = source
-        .chunks_exact(width)
+/// The rows of all tables, side by side, projected onto their `dim` principal components (PCA by subspace iteration with Gram-Schmidt), all
+/// scaled alike so that their root mean square is [`SIZE`]. Each table counts alike, whatever the size of its numbers. The result is
+/// `[rows][dim]`; components beyond the tables' width are 0.
+pub(crate) fn principal_components(tables: &[Table], dim: usize, seed: u64) -> Vec<f32> {
+    let tables: Vec<(usize, Vec<f64>)> = tables
+        .iter()
+        .map(|table| (table.width, standardised(table)))
+        .collect();
+    let width: usize = tables.iter().map(|(width, _)| width).sum();
+    let rows = tables
+        .first()
+        .map_or(0, |(width, values)| values.len() / width);
+    let centred: Vec<f64> = (0..rows)
         .flat_map(|row| {
-            row.iter()
-                .zip(&mean)
-                .map(|(&value, mean)| f64::from(value) - mean)
+            tables
+                .iter()
+                .flat_map(move |(width, values)| &values[row * width..(row + 1) * width])
+                .copied()
         })
         .collect();
     let mut covariance = vec![0.0; width * width];
@@ -76,16 +75,45 @@ pub(crate) fn principal_components(
             *target = dot(row, direction);
         }
     }
-    let square = dot(&projected, &projected) / projected.len().max(1) as f64;
+    scaled(projected, SIZE)
+        .into_iter()
+        .map(|value| value as f32)
+        .collect()
+}
+
+/// The rows without their mean, of root mean square 1; zeros if all rows are alike.
+fn standardised(table: &Table) -> Vec<f64> {
+    let rows = table.values.len() / table.width;
+    let mut mean = vec![0.0; table.width];
+    for row in table.values.chunks_exact(table.width) {
+        for (mean, &value) in mean.iter_mut().zip(row) {
+            *mean += f64::from(value) / rows as f64;
+        }
+    }
+    let centred = table.values.chunks_exact(table.width).flat_map(|row| {
+        row.iter().zip(&mean).map(|(&value, mean)| {
+            let own = f64::from(value) - mean;
+            // What rounding leaves of a value that is the mean's.
+            if own.abs() > mean.abs() * 1e-9 {
+                own
+            } else {
+                0.0
+            }
+        })
+    });
+    scaled(centred.collect(), 1.0)
+}
+
+/// The values, times what gives them a root mean square of `size`.
+fn scaled(mut values: Vec<f64>, size: f64) -> Vec<f64> {
+    let square = dot(&values, &values) / values.len().max(1) as f64;
     let scale = if square > 0.0 {
-        SIZE / square.sqrt()
+        size / square.sqrt()
     } else {
         0.0
     };
-    projected
-        .into_iter()
-        .map(|value| (value * scale) as f32)
-        .collect()
+    values.iter_mut().for_each(|value| *value *= scale);
+    values
 }
 
 /// The values of each row, which come by falling variance, dealt out to `parts` parts there and back, so that all parts have
@@ -151,7 +179,10 @@ mod tests {
             .iter()
             .flat_map(|[a, b]| [a + b, a - b, 2.0 * a, 0.5 * b])
             .collect();
-        let projected = principal_components(&source, 4, 2, 7);
+        // A second table, all of whose rows are alike, has nothing to add.
+        let tables = [(4, source.clone()), (3, vec![7.0; 150])]
+            .map(|(width, values)| Table { width, values });
+        let projected = principal_components(&tables, 2, 7);
         let distance = |rows: &[f32], width: usize, i: usize, j: usize| -> f32 {
             (0..width)
                 .map(|k| (rows[i * width + k] - rows[j * width + k]).powi(2))
@@ -166,6 +197,6 @@ mod tests {
         let square =
             projected.iter().map(|value| value * value).sum::<f32>() / projected.len() as f32;
         assert!((square.sqrt() - SIZE as f32).abs() < 1e-3);
-        assert_eq!(principal_components(&source, 4, 6, 7).len(), 300);
+        assert_eq!(principal_components(&tables, 6, 7).len(), 300);
     }
 }

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{Device, Tensor};
 
-use super::bert::Bert;
+use super::bert::{Batch, Bert};
 use super::encode::{Encoder, Padded};
 use super::weights::{self, Precision};
 use super::{
-    BertConfig, CONFIG, MAX_PIECES, Math, Pass, TOKENIZER, Teacher, TeacherError, WEIGHTS,
+    BertConfig, CONFIG, MAX_PIECES, Math, Pass, TOKENIZER, Table, Teacher, TeacherError, WEIGHTS,
 };
 use crate::device::{self, DeviceFailure};
 use crate::files;
@@ -145,23 +145,50 @@ impl BertTeacher {
         Self::write(&bert, &config, first, out, Precision::Float32)
     }
 
-    /// Logits `[batch, classes]` of some of the sequences, still on the device.
-    fn forward(&self, sequences: &[Vec<u32>], batch: &[usize]) -> Tensor<2> {
+    /// What `network` gives for some of the sequences, a row each, still on the device.
+    fn forward(&self, network: Network<'_>, sequences: &[Vec<u32>], batch: &[usize]) -> Tensor<2> {
         let ids: Vec<&[u32]> = batch.iter().map(|&i| sequences[i].as_slice()).collect();
         let batch = Padded::new(&ids).on(&self.device);
-        self.bert.forward(batch, Pass::answer(self.math))
+        network(&self.bert, batch, Pass::answer(self.math))
     }
 
-    fn on_processor(&self, sequences: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, DeviceFailure> {
+    /// A row of what `network` gives for each sequence.
+    fn rows_of(
+        &mut self,
+        network: Network<'_>,
+        sequences: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>, TeacherError> {
+        if device::is_processor(&self.device) {
+            return Ok(self.on_processor(network, sequences)?);
+        }
+        loop {
+            match device::guarded(&self.device, || self.on_card(network, sequences)) {
+                // Halved down to a batch of one sequence, as long as a sequence may be.
+                Err(DeviceFailure::Memory(_)) if self.tokens > MAX_PIECES => {
+                    self.tokens /= 2;
+                    self.device.memory_cleanup();
+                }
+                result => return Ok(result?),
+            }
+        }
+    }
+
+    fn on_processor(
+        &self,
+        network: Network<'_>,
+        sequences: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>, DeviceFailure> {
         let order = by_length(sequences);
         let batches: Vec<&[usize]> = order.chunks(BATCH).collect();
         let results = Mutex::new(vec![Vec::new(); sequences.len()]);
         let next = AtomicUsize::new(0);
         let work = || -> Result<(), DeviceFailure> {
             while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let values = device::floats(self.forward(sequences, batch))?;
+                let rows = self.forward(network, sequences, batch);
+                let [_, width] = rows.dims();
+                let values = device::floats(rows)?;
                 let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
-                for (&i, row) in batch.iter().zip(values.chunks(self.labels.len())) {
+                for (&i, row) in batch.iter().zip(values.chunks(width)) {
                     results[i] = row.to_vec();
                 }
             }
@@ -185,7 +212,11 @@ impl BertTeacher {
     }
 
     /// Batches of at most `self.tokens` tokens, padding included; results are read back once, at the end.
-    fn on_card(&self, sequences: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, DeviceFailure> {
+    fn on_card(
+        &self,
+        network: Network<'_>,
+        sequences: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>, DeviceFailure> {
         let order = by_length(sequences);
         let (mut rest, mut answers) = (&order[..], Vec::new());
         while let Some((&shortest, _)) = rest.split_first() {
@@ -195,15 +226,17 @@ impl BertTeacher {
                 size -= 1;
             }
             let (batch, tail) = rest.split_at(size);
-            answers.push(self.forward(sequences, batch));
+            answers.push(self.forward(network, sequences, batch));
             rest = tail;
         }
         if answers.is_empty() {
             return Ok(Vec::new());
         }
-        let values = device::floats(Tensor::cat(answers, 0))?;
+        let rows = Tensor::cat(answers, 0);
+        let [_, width] = rows.dims();
+        let values = device::floats(rows)?;
         let mut results = vec![Vec::new(); sequences.len()];
-        for (&i, row) in order.iter().zip(values.chunks(self.labels.len())) {
+        for (&i, row) in order.iter().zip(values.chunks(width)) {
             results[i] = row.to_vec();
         }
         Ok(results)
@@ -251,24 +284,35 @@ impl Teacher for BertTeacher {
     }
 
     fn logits_of(&mut self, sequences: &[Vec<u32>]) -> Result<Vec<Vec<f32>>, TeacherError> {
-        if device::is_processor(&self.device) {
-            return Ok(self.on_processor(sequences)?);
-        }
-        loop {
-            match device::guarded(&self.device, || self.on_card(sequences)) {
-                // Halved down to a batch of one sequence, as long as a sequence may be.
-                Err(DeviceFailure::Memory(_)) if self.tokens > MAX_PIECES => {
-                    self.tokens /= 2;
-                    self.device.memory_cleanup();
-                }
-                result => return Ok(result?),
-            }
-        }
+        self.rows_of(&Bert::forward, sequences)
     }
 
-    fn word_embeddings(&self) -> Result<Option<(usize, Vec<f32>)>, TeacherError> {
-        let table = self.bert.word_embeddings.val();
-        let [_, width] = table.dims();
-        Ok(Some((width, device::floats(table)?)))
+    fn token_tables(&mut self, ids: &[u32]) -> Result<Vec<Table>, TeacherError> {
+        let embeddings = self.bert.word_embeddings.val();
+        let [_, width] = embeddings.dims();
+        let words = device::floats(embeddings)?;
+        let words = ids.iter().flat_map(|&id| {
+            let start = id as usize * width;
+            words[start..start + width].iter().copied()
+        });
+        let words = words.collect();
+        // The special pieces around a text.
+        let empty = self.encoder.ids(&[""])?.concat();
+        let (before, behind) = empty.split_at(empty.len().min(1));
+        let alone = ids.iter().map(|id| [before, &[*id], behind].concat());
+        let alone: Vec<Vec<u32>> = alone.collect();
+        let state = |bert: &Bert, batch: Batch, mut pass: Pass| {
+            let hidden = bert.encode(batch, &mut pass);
+            let [size, _, width] = hidden.dims();
+            let own = before.len()..before.len() + 1;
+            hidden
+                .slice([0..size, own, 0..width])
+                .reshape([size, width])
+        };
+        let states = self.rows_of(&state, &alone)?.concat();
+        Ok([words, states].map(|values| Table { width, values }).into())
     }
 }
+
+/// A forward pass with a row for each sequence.
+type Network<'n> = &'n (dyn Fn(&Bert, Batch, Pass) -> Tensor<2> + Sync);

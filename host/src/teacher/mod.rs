@@ -54,12 +54,21 @@ pub trait Teacher {
         self.logits_of(&sequences)
     }
 
-    /// Its word embeddings, with which a student's can start: their width, and rows in the order of token ids.
-    /// None if the network has no table of them.
+    /// What it makes of each of some tokens, with which a student's embedding can start: their word embeddings, and what becomes of
+    /// each as a text of its own. Nothing if the network does not show it.
     ///
     /// # Errors
-    /// The device can't give them.
-    fn word_embeddings(&self) -> Result<Option<(usize, Vec<f32>)>, TeacherError>;
+    /// The network can't be run.
+    fn token_tables(&mut self, ids: &[u32]) -> Result<Vec<Table>, TeacherError>;
+}
+
+/// A row of numbers for each token.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// Numbers a row.
+    pub width: usize,
+    /// `[tokens][width]`.
+    pub values: Vec<f32>,
 }
 
 /// Longest sequence that a teacher reads, in pieces.

@@ -122,7 +122,8 @@ impl<'a> BitVector<'a> {
 /// Numbers of a few bits each, side by side, the lowest bits first.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Labels<'a> {
-    words: &'a [u8],
+    /// Whole words.
+    bytes: &'a [u8],
     width: u8,
 }
 
@@ -135,17 +136,21 @@ impl<'a> Labels<'a> {
     ) -> Result<Self, VocabError> {
         let words = (count * usize::from(width)).div_ceil(32);
         Ok(Self {
-            words: cursor.take(words, 4).ok_or(VocabError::Length)?,
+            bytes: cursor.take(words, 4).ok_or(VocabError::Length)?,
             width,
         })
     }
 
     #[inline]
     pub(super) fn get(&self, i: usize) -> u16 {
+        // A label lies in four bytes from the one that it begins in; those at the end in the last four.
         let at = i * usize::from(self.width);
-        let low = u64::from(u32_at(self.words, at / 32));
-        let high = u64::from(u32_at(self.words, at / 32 + 1));
-        let mask = (1_u64 << self.width) - 1;
-        ((high << 32 | low) >> (at % 32) & mask) as u16
+        let start = (at / 8).min(self.bytes.len().saturating_sub(4));
+        let bits = match self.bytes.get(start..start + 4) {
+            Some(&[a, b, c, d]) => u32::from_le_bytes([a, b, c, d]),
+            _ => 0,
+        };
+        let mask = (1 << self.width) - 1;
+        ((bits >> ((at - start * 8) % 32)) & mask) as u16
     }
 }
