@@ -245,22 +245,46 @@ unsafe fn convolve_windows<I: Instructions, const INT4: bool, const POSITIONS: u
 ) {
     let row_bytes = conv.row_bytes();
     let weights = &conv.weights.bytes()[..conv.out_channels * row_bytes];
+    // Outputs are finished behind the products of the next, which the processor begins while these wait for one another.
+    let mut earlier = None;
     for first in (0..conv.out_channels).step_by(OUTPUTS) {
         // The last ones are computed with some of those before, if they are fewer.
         let first = first.min(conv.out_channels - OUTPUTS);
-        let Some(scales) = Scales::of(conv, first) else {
-            return;
-        };
-        let rows = &weights[first * row_bytes..];
         // SAFETY: as above.
-        let (sums, usual) = unsafe {
-            let sums = I::sums::<INT4, POSITIONS>(rows, row_bytes, windows);
-            (sums, I::requantized(&sums, &excess, scales, conv.relu))
+        let sums = unsafe {
+            I::sums::<INT4, POSITIONS>(&weights[first * row_bytes..], row_bytes, windows)
         };
-        let outputs = usual.unwrap_or_else(|| requantized(conv, first, &sums, &excess));
-        for (position, outputs) in outputs.iter().enumerate().take(POSITIONS) {
-            output[position * conv.out_channels + first..][..OUTPUTS].copy_from_slice(outputs);
+        if let Some((first, sums)) = earlier.replace((first, sums)) {
+            // SAFETY: as above.
+            unsafe { finish::<I, POSITIONS>(conv, first, &sums, &excess, output) };
         }
+    }
+    if let Some((first, sums)) = earlier {
+        // SAFETY: as above.
+        unsafe { finish::<I, POSITIONS>(conv, first, &sums, &excess, output) };
+    }
+}
+
+/// Writes the outputs from `first` on at the first `POSITIONS` positions.
+///
+/// # Safety
+/// The processor has the instructions.
+#[inline(always)]
+unsafe fn finish<I: Instructions, const POSITIONS: usize>(
+    conv: &Conv1d<'_>,
+    first: usize,
+    sums: &Sums,
+    excess: &[i32; BLOCK],
+    output: &mut [i8],
+) {
+    let Some(scales) = Scales::of(conv, first) else {
+        return;
+    };
+    // SAFETY: as above.
+    let usual = unsafe { I::requantized(sums, excess, scales, conv.relu) };
+    let outputs = usual.unwrap_or_else(|| requantized(conv, first, sums, excess));
+    for (position, outputs) in outputs.iter().enumerate().take(POSITIONS) {
+        output[position * conv.out_channels + first..][..OUTPUTS].copy_from_slice(outputs);
     }
 }
 
