@@ -91,6 +91,35 @@ fn the_mean_of_two_teachers() {
 }
 
 #[test]
+fn a_tokenizer_of_another_bert() {
+    let folder = task::folder();
+    let path = folder.path();
+    std::fs::create_dir(path.join("other")).unwrap();
+    for file in std::fs::read_dir(task::tiny_bert()).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), path.join("other").join(file.file_name())).unwrap();
+    }
+    let place = path.join("other/tokenizer.json");
+    let text = std::fs::read_to_string(&place).unwrap();
+    let mut tokenizer: serde_json::Value = serde_json::from_str(&text).unwrap();
+    tokenizer["model"]["vocab"]["greatly"] = 130.into();
+    std::fs::write(&place, tokenizer.to_string()).unwrap();
+    let data = ["--data", "train.tsv", "--dev", "dev.tsv", "--quiet"];
+    for (command, teacher) in [
+        (&["teacher", "train"][..], "--base"),
+        (&["distill"][..], "--teacher"),
+    ] {
+        let arguments = [command, &data[..], &[teacher, "other", "--out", "out"][..]].concat();
+        let parts = [
+            "other/tokenizer.json",
+            "\"greatly\" has id 130",
+            "130 embeddings",
+        ];
+        thimble_in(path, &arguments, b"").fails(1, &parts);
+    }
+}
+
+#[test]
 fn matrix_products_in_16_bits() {
     let folder = task::folder();
     let path = folder.path();

@@ -37,8 +37,8 @@ impl BertTeacher {
     /// Reads a folder with `config.json`, `tokenizer.json` and `model.safetensors`.
     ///
     /// # Errors
-    /// A file is missing or broken, the model is no classifier (`id2label` of the config is missing), or the device does not
-    /// compute with `math`.
+    /// A file is missing or broken, files don't fit together, the model is no classifier (`id2label` of the config is missing), or the
+    /// device does not compute with `math`.
     pub fn read(folder: &Path, device: &Device, math: Math) -> Result<Self, TeacherError> {
         math.check(device)?;
         let config = BertConfig::read(&folder.join(CONFIG))?;
@@ -50,9 +50,8 @@ impl BertTeacher {
             ));
         }
         let bert = load(folder, &config, labels.len(), false, device)?;
-        let max_pieces = MAX_PIECES.min(config.max_position_embeddings);
         Ok(Self {
-            encoder: Arc::new(Encoder::read(&folder.join(TOKENIZER), max_pieces)?),
+            encoder: Arc::new(config.encoder(&folder.join(TOKENIZER), MAX_PIECES)?),
             digest: super::digest(&[CONFIG, TOKENIZER, WEIGHTS].map(|name| folder.join(name)))?,
             bert,
             config,

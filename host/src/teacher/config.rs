@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::TeacherError;
+use super::encode::Encoder;
+use super::{CONFIG, TeacherError};
 
 /// The fields of a Hugging Face `config.json` that a BERT classifier needs. Others are kept as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,6 +113,25 @@ impl BertConfig {
             ));
         }
         Ok(())
+    }
+
+    /// Reads the tokenizer of such a BERT. Sequences are cut to `max_pieces`, special pieces included, or to what the BERT takes.
+    ///
+    /// # Errors
+    /// The file can't be read, isn't a tokenizer, or has pieces that the BERT has no embedding for.
+    pub fn encoder(&self, path: &Path, max_pieces: usize) -> Result<Encoder, TeacherError> {
+        let encoder = Encoder::read(path, max_pieces.min(self.max_position_embeddings))?;
+        let pieces = encoder.tokenizer().get_vocab(true);
+        match pieces.iter().max_by_key(|&(_, &id)| id) {
+            Some((piece, &id)) if id as usize >= self.vocab_size => {
+                let why = format!(
+                    "piece {piece:?} has id {id}, but the BERT has {} embeddings (vocab_size of its {CONFIG}); give it the tokenizer that it was trained with",
+                    self.vocab_size
+                );
+                Err(TeacherError::invalid(path, why))
+            }
+            _ => Ok(encoder),
+        }
     }
 
     /// Class names in the order of the logits; empty for an encoder without a classifier.

@@ -103,8 +103,7 @@ pub(super) fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     let classes = labels.len();
     let fresh = bert_config.labels() != labels;
     let bert_config = bert_config.with_labels(&labels);
-    let max_pieces = config.max_pieces.min(bert_config.max_position_embeddings);
-    let encoder = Encoder::read(&base.join("tokenizer.json"), max_pieces)?;
+    let encoder = bert_config.encoder(&base.join("tokenizer.json"), config.max_pieces)?;
     let rows = [encode(&encoder, &train_set)?, encode(&encoder, &dev_set)?];
     let folder = args.out.join("training");
     let manifest = Manifest {
