@@ -38,13 +38,14 @@ impl Vocabulary {
         pieces: usize,
     ) -> Result<Self, StudentError> {
         let known = teacher.and_then(bert_wordpiece);
-        let Some((normalization, ids)) = known else {
-            return Self::learn(texts, pieces);
+        let (normalization, candidates) = match &known {
+            Some((normalization, ids)) => (*normalization, ids.keys().cloned().collect()),
+            None => (LEARNT, learnt(texts, pieces)?),
         };
-        let mut candidates: Vec<&str> = ids.keys().map(String::as_str).collect();
+        let mut candidates: Vec<&str> = candidates.iter().map(String::as_str).collect();
         candidates.sort_unstable();
-        // With the whole vocabulary first; then with the pieces that are kept, since what stood for dropped words counts for
-        // the pieces they fall into.
+        // With all candidates first; then with the pieces that are kept, since what stood for dropped words counts for the pieces
+        // they fall into.
         let all = build_vocabulary(candidates.iter().copied(), normalization)?;
         let counts = counts(&all, texts);
         let kept = most_frequent(&all, &counts, pieces + pieces / 4);
@@ -52,56 +53,10 @@ impl Vocabulary {
         let counts = self::counts(&draft, texts);
         let kept = most_frequent(&draft, &counts, pieces);
         let build = build_vocabulary(kept.iter().copied(), normalization)?;
-        let teacher_ids = build
-            .pieces
-            .iter()
-            .map(|piece| ids.get(piece).copied().unwrap_or(0))
-            .collect();
-        Ok(Self {
-            build,
-            teacher_ids: Some(teacher_ids),
-        })
-    }
-
-    fn learn(texts: &[&str], pieces: usize) -> Result<Self, StudentError> {
-        let failed = |error: tokenizers::Error| StudentError::Vocabulary(error.to_string());
-        let normalization = Normalization {
-            clean_text: true,
-            handle_chinese_chars: true,
-            strip_accents: true,
-            lowercase: true,
-        };
-        let mut tokenizer = HuggingFace::new(WordPiece::default());
-        tokenizer.with_normalizer(Some(BertNormalizer::default()));
-        tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
-        let mut trainer: TrainerWrapper = WordPieceTrainerBuilder::new()
-            .show_progress(false)
-            .vocab_size(pieces)
-            .min_frequency(2)
-            .special_tokens(
-                std::iter::once("[UNK]".to_owned())
-                    .chain(continuations(texts).map_err(failed)?)
-                    .map(|piece| AddedToken::from(piece, true))
-                    .collect(),
-            )
-            .build()
-            .into();
-        tokenizer
-            .train(&mut trainer, texts.iter().copied())
-            .map_err(failed)?;
-        let vocabulary = tokenizer.get_vocab(false);
-        let mut candidates: Vec<(&str, u32)> = vocabulary
-            .iter()
-            .map(|(piece, &id)| (piece.as_str(), id))
-            .collect();
-        // The trainer's alphabet can be larger than what was asked for; its pieces come in the order of their worth.
-        candidates.sort_unstable_by_key(|&(_, id)| id);
-        candidates.truncate(pieces);
-        let build = build_vocabulary(candidates.iter().map(|&(piece, _)| piece), normalization)?;
-        Ok(Self {
-            build,
-            teacher_ids: None,
-        })
+        let id = |ids: &HashMap<String, u32>, piece: &String| ids.get(piece).copied().unwrap_or(0);
+        let teacher_ids =
+            known.map(|(_, ids)| build.pieces.iter().map(|piece| id(&ids, piece)).collect());
+        Ok(Self { build, teacher_ids })
     }
 
     /// Number of pieces.
@@ -120,27 +75,62 @@ impl Vocabulary {
     }
 }
 
-/// `##c` for each character that goes on a word, the most frequent first. Left to itself, the trainer numbers these in the
-/// order of a hash table, which is another in each process, and breaks ties by their numbers.
-fn continuations(texts: &[&str]) -> Result<Vec<String>, tokenizers::Error> {
-    let mut counts: BTreeMap<char, u64> = BTreeMap::new();
+/// How texts are normalized for pieces that are learnt from them.
+const LEARNT: Normalization = Normalization {
+    clean_text: true,
+    handle_chinese_chars: true,
+    strip_accents: true,
+    lowercase: true,
+};
+
+/// Pieces out of which the most frequent can be chosen: each character of the texts, at the begin of a word and behind it, and twice
+/// as many longer pieces as are `wanted` in all.
+fn learnt(texts: &[&str], wanted: usize) -> Result<Vec<String>, StudentError> {
+    let failed = |error: tokenizers::Error| StudentError::Vocabulary(error.to_string());
+    let mut tokenizer = HuggingFace::new(WordPiece::default());
+    tokenizer.with_normalizer(Some(BertNormalizer::default()));
+    tokenizer.with_pre_tokenizer(Some(BertPreTokenizer));
+    let characters = characters(texts).map_err(failed)?;
+    let mut trainer: TrainerWrapper = WordPieceTrainerBuilder::new()
+        .show_progress(false)
+        .vocab_size(2 * wanted + characters.len())
+        .min_frequency(2)
+        .special_tokens(
+            std::iter::once("[UNK]".to_owned())
+                .chain(characters)
+                .map(|piece| AddedToken::from(piece, true))
+                .collect(),
+        )
+        .build()
+        .into();
+    tokenizer
+        .train(&mut trainer, texts.iter().copied())
+        .map_err(failed)?;
+    Ok(tokenizer.get_vocab(false).into_keys().collect())
+}
+
+/// Each character that begins a word, and `##c` for each that goes on one, the most frequent first. Left to itself, the trainer
+/// numbers the latter in the order of a hash table, which is another in each process, and breaks ties by their numbers.
+fn characters(texts: &[&str]) -> Result<Vec<String>, tokenizers::Error> {
+    let mut counts: BTreeMap<(bool, char), u64> = BTreeMap::new();
     for text in texts {
         let mut normalized = NormalizedString::from(*text);
         BertNormalizer::default().normalize(&mut normalized)?;
         let mut words = PreTokenizedString::from(normalized);
         BertPreTokenizer.pre_tokenize(&mut words)?;
         for (word, _, _) in words.get_splits(OffsetReferential::Normalized, OffsetType::Byte) {
-            for character in word.chars().skip(1) {
-                *counts.entry(character).or_default() += 1;
+            for (place, character) in word.chars().enumerate() {
+                *counts.entry((place > 0, character)).or_default() += 1;
             }
         }
     }
-    let mut characters: Vec<(char, u64)> = counts.into_iter().collect();
+    let mut characters: Vec<((bool, char), u64)> = counts.into_iter().collect();
     characters.sort_by_key(|&(_, count)| std::cmp::Reverse(count));
-    Ok(characters
-        .into_iter()
-        .map(|(character, _)| format!("##{character}"))
-        .collect())
+    let piece = |((goes_on, character), _)| match goes_on {
+        true => format!("##{character}"),
+        false => String::from(character),
+    };
+    Ok(characters.into_iter().map(piece).collect())
 }
 
 fn ids(build: &VocabularyBuild, texts: &[&str]) -> Vec<Vec<u32>> {
@@ -224,4 +214,29 @@ fn bert_wordpiece(tokenizer: &HuggingFace) -> Option<(Normalization, HashMap<Str
         .map(|(piece, id)| Some((piece.clone(), u32::try_from(id.as_u64()?).ok()?)))
         .collect::<Option<_>>()?;
     Some((normalization, ids))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_more_characters_than_pieces_the_frequent_ones_are_learnt() {
+        // Common characters stand behind thousands of rare ones, twice each, in the order of Unicode.
+        let texts: Vec<String> = ('\u{4E00}'..'\u{5A00}')
+            .map(|rare| format!("{rare}{rare}的很好 really good"))
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let vocabulary = Vocabulary::choose(None, &texts, 300).unwrap();
+        assert_eq!(vocabulary.len(), 300);
+        for piece in ["的", "很", "好", "really", "good"] {
+            assert!(
+                vocabulary.build.pieces.iter().any(|known| known == piece),
+                "{piece} in {:?}",
+                vocabulary.build.pieces
+            );
+        }
+        let ids = vocabulary.ids(&["的很好 really good"]).concat();
+        assert!(ids.len() == 5 && !ids.contains(&0), "{ids:?}");
+    }
 }
