@@ -199,7 +199,7 @@ fn compare(
         .zip(predictions)
         .zip(logits)
         .filter_map(|((example, prediction), logits)| {
-            Some((prediction.label, logits.as_deref()?, example.label))
+            Some((prediction, logits.as_deref()?, example.label))
         });
     Comparison {
         from,
@@ -228,6 +228,10 @@ fn print(out: &mut impl Write, answer: &Answer, file: &ModelFile) -> anyhow::Res
         figure(
             "agreement with teacher",
             percent(teacher.agreement.agreement),
+        );
+        figure(
+            "squared error of a logit, to the teacher's",
+            format!("{:.4}", teacher.agreement.squared_error),
         );
         if let Some(accuracy) = teacher.agreement.teacher_accuracy {
             figure("accuracy of the teacher", percent(accuracy));

@@ -92,7 +92,7 @@ pub(super) fn judge(
     let rows: Vec<_> = answers
         .iter()
         .zip(dev)
-        .filter_map(|(answer, row)| Some((answer.label, row.logits.as_deref()?, row.label)))
+        .filter_map(|(answer, row)| Some((answer, row.logits.as_deref()?, row.label)))
         .collect();
     Ok(Report {
         model: path.to_owned(),

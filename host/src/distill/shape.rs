@@ -16,7 +16,8 @@ pub struct Shape {
     pub layers: usize,
     /// Positions that each of them sees.
     pub kernel: usize,
-    /// Whether each convolution from the third on looks back twice as far as the one before.
+    /// Whether convolutions look back further and further: by 1, 2, 4 and 8 positions, then from 1 again (as van den Oord et al. 2016,
+    /// <https://arxiv.org/abs/1609.03499>).
     pub dilated: bool,
     /// Bits of their weights.
     pub bits: u8,
@@ -76,7 +77,7 @@ impl Shape {
             channels,
             kernel: self.kernel,
             dilation: match self.dilated {
-                true => 1 << index.saturating_sub(1),
+                true => 1 << (index % 4),
                 false => 1,
             },
             groups: 1,
@@ -97,18 +98,18 @@ impl Shape {
 /// The shape for a budget, by what students of English sentiment were good with (`docs/experiments.md`).
 pub fn shape_for(budget: Budget) -> Shape {
     let (embedding, codes, layers, share) = match budget.flash / 1024 {
-        160.. => (128, 8, 4, 0.48),
-        80.. => (128, 8, 3, 0.36),
-        40.. => (96, 6, 3, 0.22),
-        20.. => (64, 4, 2, 0.2),
-        _ => (32, 2, 2, 0.15),
+        160.. => (128, 8, 5, 0.33),
+        80.. => (128, 8, 5, 0.37),
+        40.. => (96, 6, 5, 0.22),
+        20.. => (64, 4, 4, 0.21),
+        _ => (32, 2, 3, 0.15),
     };
     Shape {
         embedding,
         rows: Rows::Codes(codes),
         layers,
-        kernel: 3,
-        dilated: layers > 3,
+        kernel: 2,
+        dilated: true,
         bits: 4,
         share,
     }

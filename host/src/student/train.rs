@@ -94,6 +94,8 @@ pub struct Evaluation {
     pub loss: f64,
     /// Share classified rightly.
     pub accuracy: f64,
+    /// Mean squared difference of a logit and the teacher's, over the rows that have these; none if none has.
+    pub squared_error: Option<f64>,
     /// Whether values were rounded.
     pub quantized: bool,
 }
@@ -313,6 +315,7 @@ impl Task for Distillation<'_> {
             step: progress.step,
             loss,
             accuracy: share_right(self.lessons.dev, &answers),
+            squared_error: squared_error(self.lessons.dev, &answers),
             quantized: quantization.is_some(),
         };
         let is_better = progress
@@ -505,6 +508,19 @@ pub fn share_right(rows: &[Row], answers: &[Vec<f32>]) -> f64 {
         right += usize::from(crate::eval::argmax(logits) == label);
     }
     right as f64 / n.max(1) as f64
+}
+
+/// Mean squared difference of a logit in `answers` and in `rows`; none if no row has logits.
+fn squared_error(rows: &[Row], answers: &[Vec<f32>]) -> Option<f64> {
+    let known = rows
+        .iter()
+        .zip(answers)
+        .filter_map(|(row, answer)| Some((row.logits.as_ref()?, answer)));
+    let pairs = known.flat_map(|(known, answer)| known.iter().zip(answer));
+    let squares: Vec<f64> = pairs
+        .map(|(&known, &answer)| f64::from(known - answer).powi(2))
+        .collect();
+    (!squares.is_empty()).then(|| squares.iter().sum::<f64>() / squares.len() as f64)
 }
 
 /// Rows of a batch that only answers.

@@ -50,17 +50,17 @@ pub(super) fn neighbours(shape: &Shape) -> Vec<Shape> {
         }
     }
     for layers in [shape.layers + 1, shape.layers - 1] {
-        let layers = layers.clamp(1, 5);
+        let layers = layers.clamp(1, 6);
         near.push(Shape { layers, ..*shape });
     }
     near.push(Shape {
         dilated: !shape.dilated,
         ..*shape
     });
-    near.push(Shape {
-        kernel: if shape.kernel == 3 { 5 } else { 3 },
-        ..*shape
-    });
+    for kernel in [shape.kernel + 1, shape.kernel - 1] {
+        let kernel = kernel.clamp(2, 5);
+        near.push(Shape { kernel, ..*shape });
+    }
     near.retain(|other| other != shape);
     near
 }

@@ -310,6 +310,10 @@ fn print(out: &mut impl Write, report: &Report, task: &Task) -> anyhow::Result<(
     );
     if let Some(teacher) = &report.teacher {
         row("agreement with the teacher", percent(teacher.agreement));
+        row(
+            "squared error of a logit, to the teacher's",
+            format!("{:.4}", teacher.squared_error),
+        );
     }
     row(
         "model file",

@@ -103,11 +103,14 @@ impl<'a> Stages<'a> {
 }
 
 fn line(evaluation: &Evaluation) -> String {
+    let error = evaluation.squared_error;
+    let error = error.map(|error| format!(", squared error of a logit {error:.4}"));
     format!(
-        "step {}: loss {:.4}, dev accuracy {} ({})",
+        "step {}: loss {:.4}, dev accuracy {}{} ({})",
         evaluation.step,
         evaluation.loss,
         percent(evaluation.accuracy),
+        error.unwrap_or_default(),
         if evaluation.quantized {
             "rounded as integers"
         } else {
