@@ -68,7 +68,7 @@ fn every_logit_is_that_of_an_independent_reader() {
 #[test]
 fn each_size_is_as_good_and_as_small_as_it_is_said_to_be() {
     let dev = dev();
-    for (size, kilobytes, least) in [("224k", 224, 0.899), ("96k", 96, 0.886), ("48k", 48, 0.874)] {
+    for (size, kilobytes, least) in [("224k", 224, 0.899), ("96k", 96, 0.886), ("48k", 48, 0.884)] {
         let file = shipped(size);
         let model = Model::parse(&file).unwrap();
         let answers = eval::predict(&model, &dev.texts(), 2).unwrap();
