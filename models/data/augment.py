@@ -6,7 +6,7 @@
 Words are exchanged for neighbours among the teacher's word embeddings, constituents (phrases that TRAIN.tsv has too) for
 others that begin with the same word, words are dropped, phrases are cut and joined; after Tang et al. 2019
 (https://arxiv.org/abs/1903.12136) and Jiao et al. 2020 (https://arxiv.org/abs/1909.10351). What comes out needs no sense: the
-teacher says what it feels like. The first 100,000 are `augmented.jsonl.zst`, the others `augmented-2.jsonl.zst`.
+teacher says what it feels like.
 """
 import collections
 import pathlib
@@ -17,7 +17,7 @@ import sys
 import numpy
 import safetensors.numpy
 
-KEEP, SEED = 345_000, 3
+KEEP, SEED = 100_000, 3
 # Film sentences whose words are counted.
 FILMS = 70_000
 KNOWN, NEIGHBOURS, LEAST_COSINE = 16_000, 12, 0.35

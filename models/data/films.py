@@ -2,15 +2,15 @@
 """Cuts film reviews into sentences for the transfer set: films.py REVIEWS.tsv > films.txt
 
 REVIEWS.tsv has the columns domain and text (others are ignored); rows of the domain `imdb` are used. Keeps sentences of
-5 to 25 words, each once, and of these 96,000 chosen by a seeded shuffle: the first 70,000 are
-`films.jsonl.zst`, the others `films-2.jsonl.zst`.
+5 to 25 words, each once, and of these 400,000 chosen by a seeded shuffle: the first 70,000 are
+`films.jsonl.zst`, the next 26,000 `films-2.jsonl.zst`, the others `films-3.jsonl.zst`.
 """
 import csv
 import random
 import re
 import sys
 
-KEEP, SEED = 96_000, 1
+KEEP, SEED = 400_000, 1
 MARKUP = re.compile(r"<[^>]*>")
 END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(]*[A-Z])")
 

@@ -35,16 +35,6 @@ pub(super) struct Sized {
     pub(super) ram_bytes: usize,
 }
 
-/// Passes over `rows` texts: more over few, so that there are enough steps.
-pub fn default_epochs(rows: usize) -> f64 {
-    (2_400_000.0 / rows.max(1) as f64).clamp(4.0, 60.0).round()
-}
-
-/// Share of an embedding's values that are dropped while `rows` texts are learnt: many need less noise than few.
-pub const fn default_dropout(rows: usize) -> f64 {
-    if rows < 100_000 { 0.2 } else { 0.05 }
-}
-
 /// Finds the sizes and chooses the vocabulary. Only a plan that may be adapted is made smaller.
 pub(super) fn fit(
     plan: &Plan,

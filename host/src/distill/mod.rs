@@ -5,6 +5,7 @@
 
 pub mod budget;
 mod error;
+mod habits;
 pub mod package;
 mod report;
 mod shape;
@@ -21,8 +22,9 @@ use crate::student::train::{Lessons, Progress, Start, TrainConfig};
 use crate::student::{Row, StudentConfig, Vocabulary, embeddings, train};
 use crate::teacher::Teacher;
 
-pub use budget::{Budget, default_dropout, default_epochs};
+pub use budget::Budget;
 pub use error::DistillError;
+pub use habits::Habits;
 pub use report::{Comparison, Report};
 pub use shape::{Rows, Shape, shape_for};
 

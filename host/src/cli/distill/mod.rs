@@ -15,7 +15,7 @@ use super::common::{self, Common, DeviceArgs, MicroBatchArgs, ReadArgs, SeedArgs
 use super::output::{self, Table, percent, thousands};
 use super::{UsageError, interrupt, run_folder};
 use crate::data::Dataset;
-use crate::distill::{self, Plan, Report, Task};
+use crate::distill::{self, Habits, Plan, Report, Task};
 use crate::files;
 use crate::student::train::TrainConfig;
 use crate::student::{LossConfig, SoftLoss, StudentConfig};
@@ -57,9 +57,9 @@ pub struct Args {
     /// Texts a step
     #[arg(long, default_value_t = TrainConfig::default().batch_size)]
     batch_size: usize,
-    /// Highest learning rate
-    #[arg(long, default_value_t = TrainConfig::default().learning_rate)]
-    learning_rate: f64,
+    /// Highest learning rate [default: 0.002, over many texts 0.004]
+    #[arg(long)]
+    learning_rate: Option<f64>,
     /// Probability of dropping a value of an embedding while learning, 0 to below 1 [default: 0.2, over many texts 0.05]
     #[arg(long)]
     dropout: Option<f64>,
@@ -158,11 +158,11 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         .parent()
         .unwrap_or(Path::new(""))
         .join("soft-targets");
+    let habits = Habits::of(rows);
     let train = TrainConfig {
-        epochs: args.epochs.unwrap_or_else(|| distill::default_epochs(rows)),
-        dropout: args
-            .dropout
-            .unwrap_or_else(|| distill::default_dropout(rows)),
+        epochs: args.epochs.unwrap_or(habits.epochs),
+        learning_rate: args.learning_rate.unwrap_or(habits.learning_rate),
+        dropout: args.dropout.unwrap_or(habits.dropout),
         ..train_config
     };
     let plan = Plan {
@@ -222,12 +222,9 @@ fn train_config(args: &Args) -> Result<TrainConfig, UsageError> {
     if let Some(epochs) = args.epochs {
         check(positive(epochs), "epochs", &epochs, "a number above 0")?;
     }
-    check(
-        positive(args.learning_rate),
-        "learning-rate",
-        &args.learning_rate,
-        "a number above 0",
-    )?;
+    if let Some(rate) = args.learning_rate {
+        check(positive(rate), "learning-rate", &rate, "a number above 0")?;
+    }
     if let Some(dropout) = args.dropout {
         let is_share = (0.0..1.0).contains(&dropout);
         check(is_share, "dropout", &dropout, "a number from 0 to below 1")?;
@@ -252,7 +249,6 @@ fn train_config(args: &Args) -> Result<TrainConfig, UsageError> {
     )?;
     Ok(TrainConfig {
         batch_size: args.batch_size,
-        learning_rate: args.learning_rate,
         micro_batch: args.micro_batch.most(),
         seed: args.seed.seed,
         loss: LossConfig {

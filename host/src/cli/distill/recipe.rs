@@ -80,7 +80,7 @@ impl Recipe {
         args.budget.max_flash = size(&self.max_flash, args.budget.max_flash)?;
         args.budget.max_ram = size(&self.max_ram, args.budget.max_ram)?;
         args.batch_size = self.batch_size.unwrap_or(args.batch_size);
-        args.learning_rate = self.learning_rate.unwrap_or(args.learning_rate);
+        args.learning_rate = self.learning_rate.or(args.learning_rate);
         args.dropout = self.dropout;
         args.alpha = self.alpha.unwrap_or(args.alpha);
         args.loss = self.loss.unwrap_or(args.loss);
