@@ -104,7 +104,7 @@ pub struct Evaluation {
 
 /// What a squared error that is smaller by the factor e is worth in accuracy. Of two evaluations of one training, the accuracies
 /// of some hundred texts differ by a point and more without a cause, their squared errors don't; so an error of a tenth less
-/// is worth a point, though students whose errors differ by that much differ by half a point in truth.
+/// is worth a point.
 const WORTH_OF_ERROR: f64 = 0.1;
 
 impl Evaluation {
