@@ -10,7 +10,7 @@ use super::common::{Common, DeviceArgs, MicroBatchArgs, ReadArgs, SeedArgs};
 use super::distill::{BudgetArgs, Content, SourceArgs, label_by_teacher, prepare};
 use super::output::{self, Table, percent, thousands};
 use super::{UsageError, interrupt, progress, run_folder};
-use crate::distill::{Event, Habits, Rows, Shape};
+use crate::distill::{Event, Hyperparameters, Rows, Shape};
 use crate::student::train::TrainConfig;
 use crate::tune::{self, Outcome, Trial, TuneEvent, TunePlan, Tuned};
 
@@ -82,14 +82,14 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
             budget.flash, args.seed.seed
         ))
     });
-    let habits = Habits::of(task.train.len() + task.transfer.len());
+    let defaults = Hyperparameters::of(task.train.len() + task.transfer.len());
     let plan = TunePlan {
         budget,
         train: TrainConfig {
             micro_batch: args.micro_batch.most(),
             seed: args.seed.seed,
-            learning_rate: habits.learning_rate,
-            dropout: habits.dropout,
+            learning_rate: defaults.learning_rate,
+            dropout: defaults.dropout,
             ..TrainConfig::default()
         },
         time: args.time,

@@ -5,7 +5,7 @@
 
 pub mod budget;
 mod error;
-mod habits;
+mod hyperparameters;
 pub mod package;
 mod report;
 mod shape;
@@ -24,7 +24,7 @@ use crate::teacher::Teacher;
 
 pub use budget::Budget;
 pub use error::DistillError;
-pub use habits::Habits;
+pub use hyperparameters::Hyperparameters;
 pub use report::{Comparison, Report};
 pub use shape::{Rows, Shape, shape_for};
 

@@ -15,7 +15,7 @@ use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::distill::{
-    self, Budget, DistillError, Event, Habits, Plan, Report, Shape, Task, shape_for,
+    self, Budget, DistillError, Event, Hyperparameters, Plan, Report, Shape, Task, shape_for,
 };
 use crate::files;
 use crate::student::train::TrainConfig;
@@ -186,7 +186,7 @@ pub fn tune(
     let shape = shape_for(plan.budget);
     // The pace, by the shape that is the likeliest to be good.
     let pace = search.run(shape, (PACE_TEXTS / rows).min(1.0))?;
-    let longest = Habits::of(rows as usize).epochs;
+    let longest = Hyperparameters::of(rows as usize).epochs;
     let time = plan.time.as_secs_f64();
     let mut shapes = vec![shape];
     shapes.extend(neighbours(&shape));

@@ -15,7 +15,7 @@ use super::common::{self, Common, DeviceArgs, MicroBatchArgs, ReadArgs, SeedArgs
 use super::output::{self, Table, percent, thousands};
 use super::{UsageError, interrupt, run_folder};
 use crate::data::Dataset;
-use crate::distill::{self, Habits, Plan, Report, Task};
+use crate::distill::{self, Hyperparameters, Plan, Report, Task};
 use crate::files;
 use crate::student::train::TrainConfig;
 use crate::student::{LossConfig, SoftLoss, StudentConfig};
@@ -158,11 +158,11 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
         .parent()
         .unwrap_or(Path::new(""))
         .join("soft-targets");
-    let habits = Habits::of(rows);
+    let defaults = Hyperparameters::of(rows);
     let train = TrainConfig {
-        epochs: args.epochs.unwrap_or(habits.epochs),
-        learning_rate: args.learning_rate.unwrap_or(habits.learning_rate),
-        dropout: args.dropout.unwrap_or(habits.dropout),
+        epochs: args.epochs.unwrap_or(defaults.epochs),
+        learning_rate: args.learning_rate.unwrap_or(defaults.learning_rate),
+        dropout: args.dropout.unwrap_or(defaults.dropout),
         ..train_config
     };
     let plan = Plan {

@@ -1,4 +1,4 @@
-//! How to train where nobody says how.
+//! Hyperparameters of a training where nobody chooses them.
 
 /// From so many texts on, they are many.
 const MANY: usize = 100_000;
@@ -7,9 +7,9 @@ const SEEN: f64 = 2_800_000.0;
 /// Fewest and most passes.
 const PASSES: [f64; 2] = [4.0, 60.0];
 
-/// What suits a number of texts.
+/// Defaults that suit a number of texts.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Habits {
+pub struct Hyperparameters {
     /// Passes: more over few texts.
     pub epochs: f64,
     /// Highest learning rate: many texts bear a higher one.
@@ -18,7 +18,7 @@ pub struct Habits {
     pub dropout: f64,
 }
 
-impl Habits {
+impl Hyperparameters {
     /// For `rows` texts.
     pub fn of(rows: usize) -> Self {
         let [fewest, most] = PASSES;
