@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 use burn::tensor::Device;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-use thimble_host::student::train::{Lessons, Start, TrainConfig, logits, share_right, train};
+use thimble_host::student::answers::{logits, share_right};
+use thimble_host::student::train::{Lessons, Start, TrainConfig, train};
 use thimble_host::student::{ConvConfig, LossConfig, ProductConfig, Row, StudentConfig};
 
 const PIECES: u32 = 60;

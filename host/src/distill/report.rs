@@ -8,7 +8,8 @@ use thimble_shared::format::{Model, WriteError};
 
 use super::{DistillError, Task};
 use crate::eval::{self, Agreement, Metrics, Verified, VerifyError};
-use crate::student::train::{self, Trained};
+use crate::student::answers;
+use crate::student::train::Trained;
 use crate::student::{Row, StudentError};
 
 /// Figures of a run.
@@ -69,8 +70,8 @@ pub(super) fn judge(
         .collect();
     let int8 = Metrics::of(&task.dev.labels, &outcomes);
     let student = trained.student.in_floats(&trained.quantization);
-    let floats = train::logits(&student, None, dev).map_err(StudentError::from)?;
-    let float_accuracy = train::share_right(dev, &floats);
+    let floats = answers::logits(&student, None, dev).map_err(StudentError::from)?;
+    let float_accuracy = answers::share_right(dev, &floats);
     let one = f64::from(1_u32 << LOGIT_BITS);
     let same = answers
         .iter()

@@ -4,6 +4,7 @@
 //! [`Student`] is the network, [`train`] teaches it (the last part of the way with fake quantization), [`quantize`] turns it
 //! into integers, [`calibration`] finds the temperature of its probabilities.
 
+pub mod answers;
 mod batch;
 pub mod calibration;
 mod codebook;
@@ -14,6 +15,7 @@ mod loss;
 mod network;
 mod quantization;
 mod quantize;
+mod scales;
 pub mod train;
 mod vocabulary;
 

@@ -15,15 +15,14 @@ use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::answers::{logits_at_most, share_right, squared_error};
 use super::batch::Padded;
 use super::loss::{SoftLoss, Targets};
-use super::network::Activation;
-use super::{
-    Codebook, LossConfig, Quantization, Row, Student, StudentConfig, StudentError, quantization,
-};
+use super::scales::calibrate;
+use super::{LossConfig, Quantization, Row, Student, StudentConfig, StudentError};
 use crate::device::{self, DeviceFailure};
 use crate::training::checkpoint::Training;
-use crate::training::{self, Dropout, OfStep, Schedule, Task, Verdict, epoch_batches};
+use crate::training::{self, Dropout, OfStep, Schedule, Task, Verdict};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -399,198 +398,6 @@ fn choose_codes(student: &Student, quantization: &mut Quantization) -> Result<()
         book.choose(&device::floats(student.embedding.val())?, &centroids);
     }
     Ok(())
-}
-
-/// Batches that scales are taken from.
-const CALIBRATION_BATCHES: usize = 30;
-
-/// How much larger than at first the values of centroids may become.
-const CENTROID_ROOM: f32 = 1.25;
-
-/// Scales from the largest activations of some batches, on average.
-fn calibrate(
-    student: &Student,
-    config: &StudentConfig,
-    train: &[Row],
-    lengths: &[usize],
-    how: &TrainConfig,
-) -> Result<Quantization, DeviceFailure> {
-    let device = student.embedding.val().device();
-    let mut seen = Vec::new();
-    let (mut which, mut largest) = (Vec::new(), Vec::new());
-    // An epoch of its own, that training never comes to.
-    let batches = epoch_batches(lengths, how.batch_size, how.seed, u64::MAX - 1);
-    let batches = &batches[..batches.len().min(CALIBRATION_BATCHES)];
-    for batch in batches {
-        let ids: Vec<&[u32]> = batch.iter().map(|&i| &train[i].ids[..lengths[i]]).collect();
-        seen.extend(ids.iter().flat_map(|ids| ids.iter().copied()));
-        let mut observe = |activation: Activation, value: Tensor<1>| {
-            which.push(activation);
-            largest.push(value);
-        };
-        let ids = Padded::new(&ids).on(&device);
-        student.observed(ids, None, None, Some(&mut observe));
-    }
-    let largest = device::floats(Tensor::cat(largest, 0))?;
-    let scale = |activation: Activation, steps: f64| {
-        let values = which
-            .iter()
-            .zip(&largest)
-            .filter(|(which, _)| **which == activation);
-        let sum: f64 = values.map(|(_, &value)| f64::from(value)).sum();
-        ((sum / batches.len() as f64).max(1e-6) / steps) as f32
-    };
-    let depthwise = config.convs.iter().enumerate();
-    let depthwise = depthwise.map(|(i, conv)| match conv.separable {
-        true => scale(Activation::Depthwise(i), 127.0),
-        false => 1.0,
-    });
-    let convs: Vec<f32> = (0..config.convs.len())
-        .map(|i| scale(Activation::Conv(i), 127.0))
-        .collect();
-    let sums = config
-        .convs
-        .iter()
-        .enumerate()
-        .map(|(i, conv)| match conv.residual {
-            true => scale(Activation::Sum(i), 127.0),
-            false => convs[i],
-        });
-    // Values as often as they are read.
-    let rows = device::floats(student.embedding.val())?;
-    let dim = config.embedding;
-    let values: Vec<f32> = seen
-        .iter()
-        .flat_map(|&id| rows[id as usize * dim..][..dim].iter().copied())
-        .collect();
-    let mut sizes: Vec<f32> = values.iter().map(|value| value.abs()).collect();
-    sizes.sort_unstable_by(f32::total_cmp);
-    let codebook = config.product.map(|product| {
-        let mut counts = vec![0_u32; rows.len() / dim];
-        for row in train {
-            for &id in &row.ids {
-                counts[id as usize] += 1;
-            }
-        }
-        // Between one voice a piece and one a token.
-        let weights: Vec<f64> = counts.iter().map(|&n| f64::from(n + 1).sqrt()).collect();
-        Codebook::of(&rows, dim, &weights, product, how.seed)
-    });
-    let (embedding, levels) = match (&codebook, config.embedding_bits) {
-        (Some(book), _) => {
-            let most = book
-                .centroids
-                .iter()
-                .fold(1e-6_f32, |most, value| most.max(value.abs()));
-            (most * CENTROID_ROOM / 127.0, None)
-        }
-        (None, 4) => {
-            let levels = quantization::levels(&values);
-            let scale = levels
-                .iter()
-                .fold(1e-6_f32, |most, level| most.max(level.abs()))
-                / 127.0;
-            (
-                scale,
-                Some(levels.map(|level| (level / scale).round() as i8)),
-            )
-        }
-        _ => {
-            let most = sizes
-                .get(sizes.len() * 9_995 / 10_000)
-                .copied()
-                .unwrap_or(1.0);
-            (most.max(1e-6) / 127.0, None)
-        }
-    };
-    Ok(Quantization {
-        embedding,
-        levels,
-        codebook,
-        sums: sums.collect(),
-        depthwise: depthwise.collect(),
-        convs,
-        hidden: (0..config.hidden.len())
-            .map(|i| scale(Activation::Hidden(i), 32_767.0))
-            .collect(),
-    })
-}
-
-/// Share of the labelled `rows` to which `answers`, their logits, give the right label.
-pub fn share_right(rows: &[Row], answers: &[Vec<f32>]) -> f64 {
-    let labelled = rows
-        .iter()
-        .zip(answers)
-        .filter_map(|(row, logits)| Some((row.label?, logits)));
-    let (mut n, mut right) = (0_usize, 0_usize);
-    for (label, logits) in labelled {
-        n += 1;
-        right += usize::from(crate::eval::argmax(logits) == label);
-    }
-    right as f64 / n.max(1) as f64
-}
-
-/// Mean squared difference of a logit in `answers` and in `rows`; none if no row has logits.
-fn squared_error(rows: &[Row], answers: &[Vec<f32>]) -> Option<f64> {
-    let known = rows
-        .iter()
-        .zip(answers)
-        .filter_map(|(row, answer)| Some((row.logits.as_ref()?, answer)));
-    let pairs = known.flat_map(|(known, answer)| known.iter().zip(answer));
-    let squares: Vec<f64> = pairs
-        .map(|(&known, &answer)| f64::from(known - answer).powi(2))
-        .collect();
-    (!squares.is_empty()).then(|| squares.iter().sum::<f64>() / squares.len() as f64)
-}
-
-/// Rows of a batch that only answers.
-const ANSWERED_AT_ONCE: usize = 128;
-
-/// Logits of each row, by a student on a plain device.
-///
-/// # Errors
-/// The device fails.
-pub fn logits(
-    student: &Student,
-    quantization: Option<&Quantization>,
-    rows: &[Row],
-) -> Result<Vec<Vec<f32>>, DeviceFailure> {
-    logits_at_most(student, quantization, rows, ANSWERED_AT_ONCE)
-}
-
-fn logits_at_most(
-    student: &Student,
-    quantization: Option<&Quantization>,
-    rows: &[Row],
-    most: usize,
-) -> Result<Vec<Vec<f32>>, DeviceFailure> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
-    let most = most.clamp(1, ANSWERED_AT_ONCE);
-    let device = student.embedding.val().device();
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    order.sort_by_key(|&i| rows[i].ids.len());
-    let mut outputs = Vec::new();
-    // Batches of about as many tokens each.
-    let mut rest = &order[..];
-    while let Some(&longest) = rest.get(rest.len().min(most).saturating_sub(1)) {
-        let size = (16_384 / rows[longest].ids.len().max(1))
-            .clamp(1, most)
-            .min(rest.len());
-        let (batch, tail) = rest.split_at(size);
-        let ids: Vec<&[u32]> = batch.iter().map(|&i| rows[i].ids.as_slice()).collect();
-        outputs.push(student.forward(Padded::new(&ids).on(&device), quantization, None));
-        rest = tail;
-    }
-    let outputs = Tensor::cat(outputs, 0);
-    let [_, classes] = outputs.dims();
-    let values = device::floats(outputs)?;
-    let mut answers = vec![Vec::new(); rows.len()];
-    for (&i, logits) in order.iter().zip(values.chunks_exact(classes)) {
-        answers[i] = logits.to_vec();
-    }
-    Ok(answers)
 }
 
 #[cfg(test)]
