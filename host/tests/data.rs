@@ -435,6 +435,7 @@ fn soft_targets_follow_the_labels() {
     assert_eq!(data.examples[2].logits, None);
     let meta = SoftTargetMeta {
         teacher_digest: "t".into(),
+        with: vec![],
         labels: vec!["pos".into(), "neg".into()],
         data_digest: "d".into(),
         n: 3,

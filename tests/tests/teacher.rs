@@ -62,8 +62,8 @@ fn the_shipped_teacher_is_that_of_transformers() {
     assert!(worst <= 1e-4, "{worst}");
 }
 
-fn tiny(logits: &str) -> Vec<(String, Vec<f64>)> {
-    let golden = golden("tiny-bert/golden.json");
+fn tiny(folder: &str, logits: &str) -> Vec<(String, Vec<f64>)> {
+    let golden = golden(&format!("{folder}/golden.json"));
     let texts = golden["texts"]
         .as_array()
         .unwrap()
@@ -76,13 +76,22 @@ fn tiny(logits: &str) -> Vec<(String, Vec<f64>)> {
 
 #[test]
 fn a_hugging_face_folder() {
-    let worst = worst("tests/golden/tiny-bert", &tiny("logits"));
+    let worst = worst("tests/golden/tiny-bert", &tiny("tiny-bert", "logits"));
+    assert!(worst <= 1e-4, "{worst}");
+}
+
+#[test]
+fn a_folder_of_an_mpnet() {
+    let worst = worst("tests/golden/tiny-mpnet", &tiny("tiny-mpnet", "logits"));
     assert!(worst <= 1e-4, "{worst}");
 }
 
 #[test]
 fn an_onnx_file() {
-    let worst = worst("tests/golden/tiny-bert/model.onnx", &tiny("onnx_logits"));
+    let worst = worst(
+        "tests/golden/tiny-bert/model.onnx",
+        &tiny("tiny-bert", "onnx_logits"),
+    );
     assert!(worst <= 1e-4, "{worst}");
 }
 

@@ -11,6 +11,7 @@ mod layers;
 mod licences;
 mod linux;
 mod profile;
+mod sanitize;
 mod size;
 mod source;
 
@@ -65,6 +66,8 @@ enum Task {
         #[arg(long)]
         detail: bool,
     },
+    /// Run the device side's tests under AddressSanitizer, vector kernels of this processor included
+    Sanitize,
     /// Check that a Vulkan device computes what the processor computes; builds for minutes, and is no part of `ci`
     GpuCheck {
         /// Have apt-get install Vulkan's loader and Mesa's software device
@@ -94,6 +97,7 @@ fn main() -> anyhow::Result<()> {
         } => size::run(&boards, detail, ram),
         Task::Count => count::run(),
         Task::Profile { board, detail } => profile::run(&board, detail),
+        Task::Sanitize => sanitize::run(),
         Task::GpuCheck { install } => gpu::run(install),
         Task::C { check } => c::run(check),
         Task::Linux => linux::run(),

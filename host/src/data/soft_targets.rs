@@ -14,6 +14,9 @@ use super::error::{DataError, DataErrorKind};
 pub struct SoftTargetMeta {
     /// Digest of the teacher that gave the logits.
     pub teacher_digest: String,
+    /// Digests of the teachers whose logits the mean is of, beside the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<String>,
     /// Labels in the order of the logits.
     pub labels: Vec<String>,
     /// [`Dataset::digest`](super::Dataset::digest) of the texts that were labelled.

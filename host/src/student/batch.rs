@@ -13,12 +13,13 @@ pub struct Row {
     pub logits: Option<Vec<f32>>,
 }
 
-/// Sequences padded behind to the longest of them.
+/// Sequences padded behind to the longest of them. Time comes first, so that all sequences' values of some positions lie side by side,
+/// and what a convolution sees further back is a slice.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// `[batch, time]`.
+    /// `[time, batch]`.
     pub ids: Tensor<2, Int>,
-    /// 1 for a token and 0 for padding, `[batch, time, 1]`.
+    /// 1 for a token and 0 for padding, `[time, batch, 1]`.
     pub mask: Tensor<3>,
     /// One over the number of tokens, `[batch, 1]`; 0 for a sequence without any.
     pub shares: Tensor<2>,
@@ -46,10 +47,10 @@ impl Padded {
             (vec![0_i32; size * time], vec![0_f32; size * time], vec![]);
         for (row, sequence) in sequences.iter().enumerate() {
             let sequence = sequence.as_ref();
-            for (place, &id) in ids[row * time..].iter_mut().zip(sequence) {
-                *place = id as i32;
+            for (position, &id) in sequence.iter().enumerate() {
+                ids[position * size + row] = id as i32;
+                mask[position * size + row] = 1.0;
             }
-            mask[row * time..row * time + sequence.len()].fill(1.0);
             shares.push(if sequence.is_empty() {
                 0.0
             } else {
@@ -57,8 +58,8 @@ impl Padded {
             });
         }
         Self {
-            ids: TensorData::new(ids, [size, time]),
-            mask: TensorData::new(mask, [size, time, 1]),
+            ids: TensorData::new(ids, [time, size]),
+            mask: TensorData::new(mask, [time, size, 1]),
             shares: TensorData::new(shares, [size, 1]),
         }
     }

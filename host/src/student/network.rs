@@ -131,7 +131,7 @@ impl StudentConfig {
 }
 
 impl Student {
-    /// Logits `[batch, classes]` of token ids `[batch, time]`.
+    /// Logits `[batch, classes]` of a batch of token ids.
     ///
     /// With `quantization` all values are those that the integers will stand for; with `dropout` values of embeddings are dropped
     /// with the probability beside it, in `[0, 1)`, features half as often.
@@ -200,16 +200,17 @@ impl Student {
             };
         }
         let mut features = Vec::new();
-        let [size, _, width] = x.dims();
+        let [_, size, width] = x.dims();
         let row = |x: Tensor<3>| x.reshape([size, width]);
+        let tokens = x * mask.clone();
         if self.max_pool {
             // Padding far below every value; a text without tokens has features of 0.
-            let padding = (mask.clone() - 1.0) * 1e9;
+            let padding = (mask - 1.0) * 1e9;
             let some = shares.clone().greater_elem(0.0).float();
-            features.push(row((x.clone() * mask.clone() + padding).max_dim(1)) * some);
+            features.push(row((tokens.clone() + padding).max_dim(0)) * some);
         }
         if self.mean_pool {
-            features.push(row((x * mask).sum_dim(1)) * shares);
+            features.push(row(tokens.sum_dim(0)) * shares);
         }
         let mut x = Tensor::cat(features, 1);
         if let Some((dropout, probability)) = &mut dropout {
@@ -232,16 +233,16 @@ impl Student {
 }
 
 impl Student {
-    /// Rows of ids, `[batch, time]` → `[batch, time, embedding]`, made of centroids; rows and centroids both get the gradient.
+    /// Rows of ids, `[time, batch]` → `[time, batch, embedding]`, made of centroids; rows and centroids both get the gradient.
     fn decoded(&self, book: &Codebook, ids: Tensor<2, Int>) -> Tensor<3> {
         let [_, dim] = self.embedding.dims();
-        let [size, time] = ids.dims();
+        let [time, size] = ids.dims();
         let places = book
             .places_on(dim, &ids.device())
-            .select(0, ids.clone().reshape([size * time]));
+            .select(0, ids.clone().reshape([time * size]));
         let decoded = burn::tensor::module::embedding(self.centroids(book), places);
         let rows = burn::tensor::module::embedding(self.embedding.val(), ids);
-        quantization::straight_through(rows, decoded.reshape([size, time, dim]))
+        quantization::straight_through(rows, decoded.reshape([time, size, dim]))
     }
 
     /// The same student in floats: where its embedding is one of codes, with the rows that the centroids make.
@@ -268,62 +269,63 @@ impl Student {
 }
 
 impl Conv {
-    /// Each channel of `[batch, time, inputs]` convolved by itself, if the convolution is separable.
+    /// Each channel of `[time, batch, inputs]` convolved by itself, if the convolution is separable.
     fn depthwise(&self, x: Tensor<3>, quantize: bool) -> Option<Tensor<3>> {
         let weight = self.depthwise.as_ref()?.val();
         let weight = match quantize {
             true => quantization::weights(weight, 8),
             false => weight,
         };
-        let [_, time, _] = x.dims();
+        let [time, _, _] = x.dims();
         let padded = after_zeros(x, (self.kernel - 1) * self.dilation);
         let taps = (0..self.kernel).map(|tap| {
-            let seen = padded.clone().narrow(1, tap * self.dilation, time);
+            let seen = padded.clone().narrow(0, tap * self.dilation, time);
             seen * weight.clone().narrow(0, tap, 1).unsqueeze::<3>()
         });
         taps.reduce(|sum, tap| sum + tap)
     }
 
-    /// `[batch, time, inputs]` → `[batch, time, outputs]`, zeros before the text.
+    /// `[time, batch, inputs]` → `[time, batch, outputs]`, zeros before the text.
     fn product(&self, x: Tensor<3>, kernel: usize, dilation: usize, quantize: bool) -> Tensor<3> {
-        let [size, time, width] = x.dims();
+        let [time, size, width] = x.dims();
         let [groups, _, outputs] = self.weight.dims();
-        let padded = after_zeros(x, (kernel - 1) * dilation);
         let weight = match quantize {
             true => quantization::weights(self.weight.val(), self.bits),
             false => self.weight.val(),
         };
         let inputs = width / groups;
+        let rows = x.reshape([time * size, width]);
         let group = |group: usize| {
-            let taps = (0..kernel).map(|tap| {
-                let start = tap * dilation;
-                padded.clone().slice([
-                    0..size,
-                    start..start + time,
-                    group * inputs..(group + 1) * inputs,
-                ])
+            let rows = match groups {
+                1 => rows.clone(),
+                _ => rows.clone().narrow(1, group * inputs, inputs),
+            };
+            let weight = weight.clone().narrow(0, group, 1);
+            let weight = weight.reshape([kernel * inputs, outputs]);
+            // The kernel's positions that see any token; the last is the present.
+            let spans = (0..kernel).map(|tap| (tap, (kernel - 1 - tap) * dilation));
+            let taps = spans.filter(|(_, span)| *span < time).map(|(tap, span)| {
+                let seen = rows.clone().narrow(0, 0, (time - span) * size);
+                let product = seen.matmul(weight.clone().narrow(0, tap * inputs, inputs));
+                after_zeros(product, span * size)
             });
-            // What an output sees, side by side: a matrix product does the rest.
-            let seen = Tensor::cat(taps.collect(), 2).reshape([size * time, kernel * inputs]);
-            let weight = weight
-                .clone()
-                .narrow(0, group, 1)
-                .reshape([kernel * inputs, outputs]);
-            seen.matmul(weight).reshape([size, time, outputs])
+            taps.reduce(|sum, tap| sum + tap)
+                .expect("the kernel's last position sees every token")
         };
         let y = match groups {
             1 => group(0),
-            _ => Tensor::cat((0..groups).map(group).collect(), 2),
+            _ => Tensor::cat((0..groups).map(group).collect(), 1),
         };
-        y + self.bias.val().unsqueeze::<3>()
+        (y + self.bias.val().unsqueeze::<2>()).reshape([time, size, groups * outputs])
     }
 }
 
-/// `[batch, time, width]` with `span` positions of zeros before.
-fn after_zeros(x: Tensor<3>, span: usize) -> Tensor<3> {
-    let [size, _, width] = x.dims();
-    match span {
-        0 => x,
-        _ => Tensor::cat(vec![Tensor::zeros([size, span, width], &x.device()), x], 1),
+/// Zeros before all else in the first dimension, `span` of them.
+fn after_zeros<const D: usize>(x: Tensor<D>, span: usize) -> Tensor<D> {
+    if span == 0 {
+        return x;
     }
+    let mut shape = x.dims();
+    shape[0] = span;
+    Tensor::cat(vec![Tensor::zeros(shape, &x.device()), x], 0)
 }

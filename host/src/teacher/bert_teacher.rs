@@ -80,7 +80,10 @@ impl BertTeacher {
             serde_json::to_vec_pretty(config).map_err(|e| TeacherError::Run(e.to_string()))?;
         let mut contents = vec![
             (CONFIG, json),
-            (WEIGHTS, weights::to_bytes(bert, precision)?),
+            (
+                WEIGHTS,
+                weights::to_bytes(bert, config.architecture(), precision)?,
+            ),
         ];
         for name in [
             TOKENIZER,
@@ -136,11 +139,15 @@ impl BertTeacher {
                 return Err(TeacherError::invalid(&path, why));
             }
             let path = folder.join(WEIGHTS);
-            weights::add(&mut mean, weights::read(&path)?, 1.0 / folders.len() as f64)
-                .map_err(|why| TeacherError::invalid(&path, why))?;
+            weights::add(
+                &mut mean,
+                weights::read(&path, config.architecture())?,
+                1.0 / folders.len() as f64,
+            )
+            .map_err(|why| TeacherError::invalid(&path, why))?;
         }
         let blank = config.init(config.labels().len(), &Device::flex());
-        let bert = weights::load(blank, mean, &first.join(WEIGHTS))?;
+        let bert = weights::load(blank, config.architecture(), mean, &first.join(WEIGHTS))?;
         Self::write(&bert, &config, first, out, Precision::Float32)
     }
 
@@ -262,11 +269,12 @@ pub(crate) fn load(
     device: &Device,
 ) -> Result<Bert, TeacherError> {
     let path = folder.join(WEIGHTS);
-    let mut weights = weights::read(&path)?;
+    let architecture = config.architecture();
+    let mut weights = weights::read(&path, architecture)?;
     if fresh {
         weights.retain(|name, _| !name.starts_with("classifier."));
     }
-    weights::load(config.init(classes, device), weights, &path)
+    weights::load(config.init(classes, device), architecture, weights, &path)
 }
 
 impl Teacher for BertTeacher {

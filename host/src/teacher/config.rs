@@ -1,14 +1,17 @@
-//! A BERT's `config.json`.
+//! The `config.json` of a BERT or MPNet.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::architecture::Architecture;
 use super::encode::Encoder;
 use super::{CONFIG, TeacherError};
 
-/// The fields of a Hugging Face `config.json` that a BERT classifier needs. Others are kept as they are.
+const MODEL_TYPE: &str = "model_type";
+
+/// The fields of a Hugging Face `config.json` that a classifier needs. Others are kept as they are.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BertConfig {
     /// Rows of the word embedding table.
@@ -21,8 +24,14 @@ pub struct BertConfig {
     pub num_attention_heads: usize,
     /// Width of the feed-forward layer.
     pub intermediate_size: usize,
-    /// Longest sequence in pieces, `[CLS]` and `[SEP]` included.
+    /// Rows of the position embedding table.
     pub max_position_embeddings: usize,
+    /// Buckets of distances in MPNet's attention [default: 32].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relative_attention_num_buckets: Option<usize>,
+    /// Id of the piece that sequences are padded with; MPNet counts positions from the row behind it [default: 1].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pad_token_id: Option<usize>,
     /// Rows of the segment embedding table.
     #[serde(default = "two")]
     pub type_vocab_size: usize,
@@ -81,11 +90,11 @@ impl BertConfig {
     }
 
     fn check(&self) -> Result<(), String> {
-        if let Some(kind) = self.other.get("model_type")
-            && kind != "bert"
+        if let Some(kind) = self.other.get(MODEL_TYPE)
+            && !["bert", "mpnet"].iter().any(|known| kind == known)
         {
             return Err(format!(
-                "model_type is {kind}, but only \"bert\" is supported here; export the model to ONNX and give that instead"
+                "model_type is {kind}, but only \"bert\" and \"mpnet\" are supported here; export the model to ONNX and give that instead"
             ));
         }
         if self.hidden_act != "gelu" {
@@ -106,6 +115,15 @@ impl BertConfig {
         if sizes.contains(&0) {
             return Err("a size is 0".into());
         }
+        if self.relative_buckets() < 4 {
+            return Err("relative_attention_num_buckets is below 4".into());
+        }
+        if self.first_position() >= self.max_position_embeddings {
+            return Err(format!(
+                "positions begin behind pad_token_id, but there are {} position embeddings",
+                self.max_position_embeddings
+            ));
+        }
         if !self.hidden_size.is_multiple_of(self.num_attention_heads) {
             return Err(format!(
                 "hidden_size {} is no multiple of num_attention_heads {}",
@@ -115,12 +133,34 @@ impl BertConfig {
         Ok(())
     }
 
+    /// The kind of encoder; BERT if `model_type` is missing.
+    pub(super) fn architecture(&self) -> Architecture {
+        match self.other.get(MODEL_TYPE) {
+            Some(kind) if kind == "mpnet" => Architecture::Mpnet,
+            _ => Architecture::Bert,
+        }
+    }
+
+    /// Buckets of distances in MPNet's attention.
+    pub(super) fn relative_buckets(&self) -> usize {
+        self.relative_attention_num_buckets.unwrap_or(32)
+    }
+
+    /// The row of the position embeddings that the first piece has.
+    pub(super) fn first_position(&self) -> usize {
+        match self.architecture() {
+            Architecture::Bert => 0,
+            Architecture::Mpnet => self.pad_token_id.unwrap_or(1) + 1,
+        }
+    }
+
     /// Reads the tokenizer of such a BERT. Sequences are cut to `max_pieces`, special pieces included, or to what the BERT takes.
     ///
     /// # Errors
     /// The file can't be read, isn't a tokenizer, or has pieces that the BERT has no embedding for.
     pub fn encoder(&self, path: &Path, max_pieces: usize) -> Result<Encoder, TeacherError> {
-        let encoder = Encoder::read(path, max_pieces.min(self.max_position_embeddings))?;
+        let positions = self.max_position_embeddings - self.first_position();
+        let encoder = Encoder::read(path, max_pieces.min(positions))?;
         let pieces = encoder.tokenizer().get_vocab(true);
         match pieces.iter().max_by_key(|&(_, &id)| id) {
             Some((piece, &id)) if id as usize >= self.vocab_size => {
@@ -145,7 +185,7 @@ impl BertConfig {
         self.label2id = labels.iter().cloned().zip(0..).collect();
         self.other.insert(
             "architectures".into(),
-            serde_json::json!(["BertForSequenceClassification"]),
+            serde_json::json!([self.architecture().classifier()]),
         );
         self
     }

@@ -45,6 +45,7 @@ pub fn label(
 ) -> Result<Duration, TeacherError> {
     let meta = SoftTargetMeta {
         teacher_digest: teacher.digest().to_owned(),
+        with: Vec::new(),
         labels: teacher.labels().to_vec(),
         data_digest: data.digest(),
         n: data.len(),
@@ -113,7 +114,7 @@ pub fn label(
     Ok(waited)
 }
 
-fn rounded(logits: &[f32], decimals: Option<u32>) -> Vec<f32> {
+pub(super) fn rounded(logits: &[f32], decimals: Option<u32>) -> Vec<f32> {
     let Some(decimals) = decimals else {
         return logits.to_vec();
     };
@@ -122,7 +123,7 @@ fn rounded(logits: &[f32], decimals: Option<u32>) -> Vec<f32> {
     logits.iter().map(round).collect()
 }
 
-fn write_row(
+pub(super) fn write_row(
     out: &mut impl std::io::Write,
     data: &Dataset,
     row: &Example,
@@ -160,7 +161,7 @@ fn read_meta(path: &Path) -> Option<SoftTargetMeta> {
     serde_json::from_slice(&std::fs::read(path).ok()?).ok()
 }
 
-fn write_meta(path: &Path, meta: &SoftTargetMeta) -> Result<(), TeacherError> {
+pub(super) fn write_meta(path: &Path, meta: &SoftTargetMeta) -> Result<(), TeacherError> {
     let json = serde_json::to_vec_pretty(meta).map_err(|e| TeacherError::Run(e.to_string()))?;
     files::write_whole(path, &json).map_err(|e| TeacherError::io(path, e))
 }

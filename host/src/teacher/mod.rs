@@ -1,16 +1,20 @@
 //! Teachers: what labels the texts that a student learns from.
 //!
 //! [`open`] reads a Hugging Face folder of a fine-tuned BERT ([`BertTeacher`], run by burn) or any ONNX classifier with its
-//! `tokenizer.json` ([`OnnxTeacher`], run by tract). [`train`] makes the former, [`label`] writes a teacher's soft targets.
+//! `tokenizer.json` ([`OnnxTeacher`], run by tract). [`train`] makes the former, [`label`] writes a teacher's soft targets,
+//! [`combine`] those of several teachers as one.
 
+mod architecture;
 pub mod bert;
 mod bert_teacher;
+pub mod combine;
 mod config;
 pub mod encode;
 mod error;
 pub mod label;
 mod onnx;
 mod pass;
+mod relative;
 pub mod train;
 mod weights;
 

@@ -1,4 +1,4 @@
-//! A BERT's weights in a safetensors file, under the names that Hugging Face `transformers` gives them.
+//! An encoder's weights in a safetensors file, under the names that Hugging Face `transformers` gives them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,6 +8,7 @@ use burn::tensor::{Tensor, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::TeacherError;
+use super::architecture::Architecture;
 use super::bert::Bert;
 
 /// One tensor: its shape and its values in row-major order.
@@ -15,8 +16,8 @@ pub(super) type Weights = HashMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// Reads a safetensors file: `F32`, `F16`, `BF16`, or `I8` with a `F32` tensor `NAME.scale` of one scale a row.
 ///
-/// Names are those of `BertForSequenceClassification`; a bare encoder's (without `bert.`) are accepted too.
-pub(super) fn read(path: &Path) -> Result<Weights, TeacherError> {
+/// Names are those of the classifier; a bare encoder's (without `bert.` or `mpnet.`) are accepted too.
+pub(super) fn read(path: &Path, architecture: Architecture) -> Result<Weights, TeacherError> {
     let bytes = std::fs::read(path).map_err(|e| TeacherError::io(path, e))?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|e| TeacherError::invalid(path, format!("{e}; a safetensors file is expected")))?;
@@ -44,10 +45,7 @@ pub(super) fn read(path: &Path) -> Result<Weights, TeacherError> {
                 )
             })?,
         };
-        let name = match name.starts_with("bert.") || name.starts_with("classifier.") {
-            true => name,
-            false => format!("bert.{name}"),
-        };
+        let name = architecture.whole_name(name);
         weights.insert(name, (view.shape().to_vec(), values));
     }
     Ok(weights)
@@ -111,8 +109,14 @@ fn dequantize(view: &TensorView<'_>, scales: &[f32]) -> Option<Vec<f32>> {
 }
 
 /// Puts weights into a module. Pooler and classifier keep what they have where the file has none.
-pub(super) fn load(bert: Bert, weights: Weights, path: &Path) -> Result<Bert, TeacherError> {
+pub(super) fn load(
+    bert: Bert,
+    architecture: Architecture,
+    weights: Weights,
+    path: &Path,
+) -> Result<Bert, TeacherError> {
     let mut loader = Loader {
+        architecture,
         path: Vec::new(),
         weights,
         fault: None,
@@ -125,6 +129,7 @@ pub(super) fn load(bert: Bert, weights: Weights, path: &Path) -> Result<Bert, Te
 }
 
 struct Loader {
+    architecture: Architecture,
     path: Vec<String>,
     weights: Weights,
     fault: Option<String>,
@@ -140,10 +145,9 @@ impl ModuleMapper for Loader {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let (name, transposed) = transformers_name(&self.path);
+        let (name, transposed) = self.architecture.parameter(&self.path);
         let Some((mut shape, mut values)) = self.weights.remove(&name) else {
-            let optional = name.starts_with("classifier.") || name.starts_with("bert.pooler.");
-            if !optional {
+            if !self.architecture.is_head(&name) {
                 self.fault
                     .get_or_insert(format!("there is no tensor {name}"));
             }
@@ -181,9 +185,13 @@ pub enum Precision {
 }
 
 /// A module's weights as the bytes of a safetensors file.
-pub(super) fn to_bytes(bert: &Bert, precision: Precision) -> Result<Vec<u8>, TeacherError> {
+pub(super) fn to_bytes(
+    bert: &Bert,
+    architecture: Architecture,
+    precision: Precision,
+) -> Result<Vec<u8>, TeacherError> {
     let mut tensors = Vec::new();
-    for (name, shape, values) in collect(bert) {
+    for (name, shape, values) in collect(bert, architecture) {
         if precision == Precision::Int8 && shape.len() == 2 {
             let (quantized, scales) = quantize(&values, shape[1]);
             tensors.push((
@@ -227,14 +235,18 @@ fn quantize(values: &[f32], width: usize) -> (Vec<u8>, Vec<f32>) {
 }
 
 /// A module's weights by the name, layout and order that `transformers` uses.
-pub(super) fn collect(bert: &Bert) -> Vec<(String, Vec<usize>, Vec<f32>)> {
-    let mut collector = Collector::default();
+fn collect(bert: &Bert, architecture: Architecture) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+    let mut collector = Collector {
+        architecture,
+        path: Vec::new(),
+        weights: Vec::new(),
+    };
     bert.visit(&mut collector);
     collector.weights
 }
 
-#[derive(Default)]
 struct Collector {
+    architecture: Architecture,
     path: Vec<String>,
     weights: Vec<(String, Vec<usize>, Vec<f32>)>,
 }
@@ -249,7 +261,7 @@ impl ModuleVisitor for Collector {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let (name, transposed) = transformers_name(&self.path);
+        let (name, transposed) = self.architecture.parameter(&self.path);
         let mut shape = param.dims().to_vec();
         let mut values: Vec<f32> = param.val().into_data().iter().collect();
         if transposed && shape.len() == 2 {
@@ -266,37 +278,4 @@ fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
         out.extend((0..rows).map(|row| values[row * columns + column]));
     }
     out
-}
-
-/// The name that `transformers` gives a parameter, and whether it stores the matrix transposed (`[out, in]`).
-fn transformers_name(path: &[String]) -> (String, bool) {
-    let parts: Vec<&str> = path.iter().map(String::as_str).collect();
-    let leaf = |name: &str| match name {
-        "gamma" | "weight" => "weight",
-        _ => "bias",
-    };
-    match parts.as_slice() {
-        ["word_embeddings" | "position_embeddings" | "token_type_embeddings"] => {
-            (format!("bert.embeddings.{}.weight", parts[0]), false)
-        }
-        ["embedding_norm", name] => (format!("bert.embeddings.LayerNorm.{}", leaf(name)), false),
-        ["pooler", name] => (format!("bert.pooler.dense.{name}"), true),
-        ["classifier", name] => (format!("classifier.{name}"), true),
-        ["layers", index, part, name] => {
-            let inner = match *part {
-                "query" | "key" | "value" => format!("attention.self.{part}"),
-                "attention_output" => "attention.output.dense".to_owned(),
-                "attention_norm" => "attention.output.LayerNorm".to_owned(),
-                "intermediate" => "intermediate.dense".to_owned(),
-                "output" => "output.dense".to_owned(),
-                _ => "output.LayerNorm".to_owned(),
-            };
-            let transposed = !part.ends_with("norm");
-            (
-                format!("bert.encoder.layer.{index}.{inner}.{}", leaf(name)),
-                transposed,
-            )
-        }
-        _ => (parts.join("."), false),
-    }
 }

@@ -1,6 +1,7 @@
-//! `thimble teacher`: fine-tune a BERT, write its soft targets, average and pack it.
+//! `thimble teacher`: fine-tune a BERT, write its soft targets, combine, average and pack.
 
 mod average;
+mod combine;
 mod label;
 mod pack;
 mod train;
@@ -22,6 +23,8 @@ enum Command {
     Train(train::Args),
     /// Write a teacher's logits for every row of a data file
     Label(label::Args),
+    /// Write the mean of several teachers' logits, an ensemble's soft targets
+    Combine(combine::Args),
     /// Write the mean of the weights of several fine-tunings
     Average(average::Args),
     /// Write a teacher with 8-bit weights, a quarter of the size
@@ -36,6 +39,7 @@ pub fn run(args: &Args, common: &Common) -> anyhow::Result<()> {
     match &args.command {
         Command::Train(args) => train::run(args, common),
         Command::Label(args) => label::run(args, common),
+        Command::Combine(args) => combine::run(args, common),
         Command::Average(args) => average::run(args, common),
         Command::Pack(args) => pack::run(args, common),
     }

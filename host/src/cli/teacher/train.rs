@@ -29,7 +29,7 @@ pub(super) struct Args {
     /// Labelled text to choose the best weights by [default: a tenth of --data]
     #[arg(long, value_name = "FILE")]
     dev: Option<PathBuf>,
-    /// Hugging Face folder of a BERT encoder or classifier to start from [default: the shipped teacher]
+    /// Hugging Face folder of a BERT or MPNet encoder or classifier to start from [default: the shipped teacher]
     #[arg(long, value_name = "FOLDER")]
     base: Option<PathBuf>,
     /// Folder for the teacher; checkpoints and metrics lie in its subfolder `training`
