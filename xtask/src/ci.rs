@@ -62,7 +62,7 @@ pub(crate) fn run(install: bool) -> anyhow::Result<()> {
     })?;
     step("the engine for C", || crate::c::run(true))?;
     step("the engine for Linux on ARM", crate::linux::run)?;
-    step("memory of the device side", crate::sanitize::run)?;
+    step("memory of the kernels", crate::sanitize::run)?;
     for (name, args) in STEPS {
         step(name, || cargo(args))?;
     }

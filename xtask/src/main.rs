@@ -66,7 +66,7 @@ enum Task {
         #[arg(long)]
         detail: bool,
     },
-    /// Run the device side's tests under AddressSanitizer, vector kernels of this processor included
+    /// Run the device crate's tests under AddressSanitizer, vector kernels of this processor included
     Sanitize,
     /// Check that a Vulkan device computes what the processor computes; builds for minutes, and is no part of `ci`
     GpuCheck {

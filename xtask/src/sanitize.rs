@@ -1,18 +1,18 @@
 //! `cargo xtask sanitize`: the vector kernels of workstations, and all else that the device crate's tests run, under AddressSanitizer,
-//! which finds what reads or writes beside its buffer.
+//! which finds what reads or writes beside its buffer. No other crate that a device runs has `unsafe` code.
 
 use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-/// Runs the tests of the crates that a device runs. The sanitizer's runtime comes with Rust's toolchain; its option is an unstable one, so it is
+/// Runs the tests of the device crate. The sanitizer's runtime comes with Rust's toolchain; its option is an unstable one, so it is
 /// allowed for this build alone.
 pub(crate) fn run() -> anyhow::Result<()> {
     let host = host()?;
     let target = crate::root().join("target/sanitize");
     let status = Command::new(env!("CARGO"))
-        .args(["test", "-p", "thimble-device", "-p", "thimble-shared"])
-        .args(["--lib", "--tests", "--features", "thimble-device/std"])
+        .args(["test", "-p", "thimble-device"])
+        .args(["--lib", "--tests", "--features", "std"])
         .args(["--target", &host, "--target-dir"])
         .arg(target)
         .env("RUSTC_BOOTSTRAP", "1")
