@@ -8,8 +8,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use burn::module::{Module, ParamGroup};
-use burn::optim::AdamWConfig;
+use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rand::{RngExt as _, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,7 +21,7 @@ use super::scales::calibrate;
 use super::{LossConfig, Quantization, Row, Student, StudentConfig, StudentError};
 use crate::device::{self, DeviceFailure};
 use crate::training::checkpoint::Training;
-use crate::training::{self, Dropout, OfStep, Schedule, Task, Verdict};
+use crate::training::{self, Dropout, OfStep, Schedule, Task, Verdict, adamw};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -347,14 +346,8 @@ impl Task for Distillation<'_> {
 }
 
 fn begin(student: Student, config: &TrainConfig) -> Training<Student> {
-    let adam = AdamWConfig::new().with_epsilon(1e-8);
-    let no_decay =
-        ParamGroup::from_any_predicates(vec!["bias", "embedding", "codebook", "depthwise"]);
-    let optimizer = adam
-        .clone()
-        .with_weight_decay(config.weight_decay)
-        .init()
-        .with_group(no_decay, adam.with_weight_decay(0.0).build(), None);
+    let without_decay = ["bias", "embedding", "codebook", "depthwise"];
+    let optimizer = adamw(config.weight_decay, &without_decay);
     Training {
         average: student.valid(),
         module: student,

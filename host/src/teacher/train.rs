@@ -7,9 +7,8 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use burn::module::{Module, ParamGroup};
+use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::AdamWConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +18,7 @@ use super::pass::{Math, Pass, Rates};
 use super::{BertConfig, TeacherError, bert_teacher};
 use crate::device::{self, DeviceFailure};
 use crate::training::checkpoint::Training;
-use crate::training::{self, Dropout, OfStep, Schedule, Task, Verdict};
+use crate::training::{self, Dropout, OfStep, Schedule, Task, Verdict, adamw};
 
 /// How to fine-tune.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -257,16 +256,7 @@ impl Task for FineTuning<'_> {
 }
 
 fn begin(mut bert: Bert, config: &TrainConfig) -> Training<Bert> {
-    let adam = AdamWConfig::new().with_epsilon(1e-8);
-    let optimizer = adam
-        .clone()
-        .with_weight_decay(config.weight_decay)
-        .init()
-        .with_group(
-            ParamGroup::from_any_predicates(vec!["bias", "gamma", "beta"]),
-            adam.with_weight_decay(0.0).build(),
-            None,
-        );
+    let optimizer = adamw(config.weight_decay, &["bias", "gamma", "beta"]);
     if !config.train_embeddings {
         bert.word_embeddings = bert.word_embeddings.set_require_grad(false);
     }

@@ -1,6 +1,7 @@
 //! The training of teachers and of students: one [`trainer`] for every [`Task`] and device, with gradients, dropout, averaging,
 //! clipping, learning rates, order and checkpoints.
 
+mod adamw;
 mod average;
 pub mod checkpoint;
 mod clip;
@@ -16,6 +17,7 @@ mod start;
 mod task;
 pub mod trainer;
 
+pub(crate) use adamw::adamw;
 use average::{average, decay_at};
 use clip::clip;
 use mean_loss::MeanLoss;

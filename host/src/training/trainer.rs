@@ -88,7 +88,8 @@ fn attempt<T: Task>(
     };
     progress.micro_batch = micro_batch;
     let mut unread = UnreadLosses::default();
-    thread::scope(|scope| {
+    // Weights are handed on, not shared, so that they can be changed where they lie.
+    let (training, progress) = thread::scope(move |scope| {
         let (parts, scale) = (side_by_side(device), task.loss_scale());
         let batches = feed::start(scope, task, schedule, progress.step, micro_batch, parts);
         while progress.step < steps {
@@ -105,13 +106,12 @@ fn attempt<T: Task>(
             };
             let (mut gradients, losses) = of_parts(&training.module, parts, device, scale, loss);
             clip(&training.module, &mut gradients, schedule.clip, scale);
-            training.module = training.optimizer.step(
-                schedule.rate(progress.step),
-                training.module.clone(),
-                gradients,
-            );
+            training.module =
+                training
+                    .optimizer
+                    .step(schedule.rate(progress.step), training.module, gradients);
             let decay = decay_at(progress.step, schedule.average_decay);
-            training.average = average(training.average.clone(), &training.module, decay);
+            training.average = average(training.average, &training.module, decay);
             unread.add(losses);
             progress.step += 1;
             let is_evaluated = schedule.is_evaluated(progress.step);
@@ -125,14 +125,14 @@ fn attempt<T: Task>(
             if report(&progress).is_break() && progress.step < steps {
                 unread.read_into(&mut progress.loss)?;
                 save(folder, &training, &progress)?;
-                return Err(TrainingError::Stopped {
+                return Err::<_, TrainingError>(TrainingError::Stopped {
                     step: progress.step,
                     steps,
                     folder: folder.to_owned(),
                 });
             }
         }
-        Ok(())
+        Ok((training, progress))
     })?;
     let best = progress.best.as_ref().ok_or_else(|| {
         let why = "the training has ended and kept no weights".to_owned();
